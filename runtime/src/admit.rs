@@ -1,0 +1,147 @@
+//! In: the body and token of `POST /v1/runs`. Out: an `Admitted` run with its session, or the problem with the request.
+//! May touch: the bridge, to learn whose token it is.
+//! Security boundary: yes. Nothing runs without an `Admitted`, and only this file makes one.
+
+use crate::bridge::{Admission, Bridge, Session};
+use crate::prepare::{ModuleText, Script};
+use crate::respond::Problem;
+use mayfly_schemas::limits::LimitsAsked;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
+
+/// A run that may start. Its session was opened with the caller's token, and answers for it before the run is told.
+pub struct Admitted {
+    pub(crate) job: crate::run::Job,
+    pub(crate) session: Session,
+}
+
+/// The body of `POST /v1/runs`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunRequest {
+    code: Option<String>,
+    modules: Option<BTreeMap<String, String>>,
+    main: Option<String>,
+    #[serde(default)]
+    input: Option<Box<RawValue>>,
+    #[serde(default)]
+    limits: LimitsAsked,
+    #[serde(default)]
+    wait: Option<bool>,
+}
+
+/// Modules of one script.
+const MODULES_MAX: usize = 64;
+/// How long an admission is believed while its confirmation is on its way.
+const BELIEVED: Duration = Duration::from_secs(1);
+/// Tokens remembered by one worker.
+const REMEMBERED_MAX: usize = 4_096;
+
+/// Admissions of a moment ago, by the digest of their token. They let a run begin while the bridge still looks at the
+/// token; what the run says is held back until the bridge has confirmed it, and its calls fail if it does not.
+#[derive(Default)]
+pub struct Remembered(RefCell<HashMap<[u8; 32], (Admission, Instant)>>);
+
+pub async fn admit(
+    bridge: &Bridge,
+    remembered: &Remembered,
+    token: &[u8],
+    request_id: &str,
+    body: &[u8],
+) -> Result<Admitted, Problem> {
+    let began = Instant::now();
+    let id = format!("run_{}", ulid::Ulid::new());
+    let session = bridge.open(token, &id, request_id).await?;
+    let digest: [u8; 32] = Sha256::digest(token).into();
+    let admission = match remembered.get(&digest) {
+        Some(admission) => admission,
+        None => session.admission().await?,
+    };
+    // The body is looked at only now: to whom a token is unknown, nothing about it is told.
+    let request: RunRequest = serde_json::from_slice(body).map_err(|error| Problem::bad_request(explain(&error)))?;
+    let job = request.job(id, &admission, began)?;
+    remembered.put(digest, admission);
+    Ok(Admitted { job, session })
+}
+
+impl RunRequest {
+    fn job(self, id: String, admission: &Admission, began: Instant) -> Result<crate::run::Job, Problem> {
+        if self.wait == Some(false) {
+            return Err(Problem::bad_request("`wait`: this version only answers runs that are waited for (true)"));
+        }
+        let limits = admission.defaults.with(&self.limits, &admission.ceilings);
+        let limits = limits.map_err(|refused| Problem::bad_request(format!("`limits`: {refused}")))?;
+        let input = self.input.as_ref().map_or("null", |input| input.get()).to_owned();
+        if input.len() as u64 > limits.input_bytes {
+            return Err(Problem::too_large(format!("`input` is {} bytes; the limit is {}", input.len(), limits.input_bytes)));
+        }
+        let script = script(self.code, self.modules, self.main)?;
+        Ok(crate::run::Job { id, tenant: admission.tenant.clone(), script, input, limits, began })
+    }
+}
+
+fn script(
+    code: Option<String>,
+    modules: Option<BTreeMap<String, String>>,
+    main: Option<String>,
+) -> Result<Script, Problem> {
+    let (modules, main) = match (code, modules, main) {
+        (Some(code), None, None) => return Ok(Script::single(code)),
+        (None, Some(modules), Some(main)) => (modules, main),
+        (None, Some(_), None) => return Err(Problem::bad_request("`main`: name the module to start with")),
+        (None, None, _) => return Err(Problem::bad_request("`code`: is missing (or `modules` with `main`)")),
+        (Some(_), _, _) => return Err(Problem::bad_request("`modules`: give either `code` or `modules` with `main`")),
+    };
+    if modules.len() > MODULES_MAX {
+        return Err(Problem::bad_request(format!("`modules`: has {}; the limit is {MODULES_MAX}", modules.len())));
+    }
+    if !modules.contains_key(&main) {
+        return Err(Problem::bad_request(format!("`main`: no module is called {main:?}")));
+    }
+    let mut ordered: Vec<ModuleText> =
+        modules.into_iter().map(|(name, source)| ModuleText { name, source }).collect();
+    // The engine starts the first one; sorting by "is not main" keeps the others in the order of their names.
+    ordered.sort_by_key(|module| module.name != main);
+    Ok(Script { modules: ordered })
+}
+
+impl Remembered {
+    fn get(&self, digest: &[u8; 32]) -> Option<Admission> {
+        let entries = self.0.borrow();
+        let (admission, at) = entries.get(digest)?;
+        (at.elapsed() < BELIEVED).then(|| admission.clone())
+    }
+
+    fn put(&self, digest: [u8; 32], admission: Admission) {
+        let mut entries = self.0.borrow_mut();
+        if entries.len() >= REMEMBERED_MAX {
+            entries.clear();
+        }
+        let fresh = entries.get(&digest).is_some_and(|(_, at)| at.elapsed() < BELIEVED);
+        if !fresh {
+            entries.insert(digest, (admission, Instant::now()));
+        }
+    }
+
+    /// The bridge did not confirm this token.
+    pub(crate) fn forget(&self, token: &[u8]) {
+        let digest: [u8; 32] = Sha256::digest(token).into();
+        self.0.borrow_mut().remove(&digest);
+    }
+}
+
+/// serde names the field of an unknown key but not of a wrong type: the place in the text is added then.
+fn explain(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    if error.is_syntax() || error.is_eof() {
+        return format!("the body is not JSON: {text}");
+    }
+    if error.is_data() && !text.contains('`') {
+        return format!("the body is not of the documented shape: {text}");
+    }
+    text
+}

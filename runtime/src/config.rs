@@ -1,0 +1,145 @@
+//! In: the text of `mayfly.toml`. Out: what it means, or a mistake with file, line, key and a hint.
+//! May touch: the file it is told to read.
+//! Security boundary: no; operators write it.
+
+use mayfly_schemas::limits::{CEILINGS, DEFAULTS, Limits, LimitsAsked};
+use mayfly_schemas::strict::{self, Mistake};
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+
+/// A server's configuration, checked; paths are absolute or relative to the process.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    pub listen: SocketAddr,
+    /// Where `/healthz`, `/readyz` are answered too, away from tenants.
+    pub admin_listen: Option<SocketAddr>,
+    /// Folder of durable state.
+    pub state: PathBuf,
+    /// Folder of tenant files.
+    pub tenants: PathBuf,
+    /// A bridge that somebody else runs; without it `serve` starts its own.
+    pub bridge_socket: Option<PathBuf>,
+    pub ceilings: Limits,
+    pub defaults: Limits,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    listen: Option<Spanned<String>>,
+    admin_listen: Option<Spanned<String>>,
+    state: Option<Spanned<String>>,
+    tenants: Option<String>,
+    bridge: Option<BridgeTable>,
+    limits: Option<Spanned<LimitsAsked>>,
+    defaults: Option<Spanned<LimitsAsked>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BridgeTable {
+    socket: Option<String>,
+}
+
+impl Config {
+    pub fn read(path: &Path) -> Result<Config, Mistake> {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let mistake = Mistake::new(&name, 0, format!("cannot be read: {error}"));
+            match error.kind() {
+                std::io::ErrorKind::NotFound => mistake.hint("name the file with --config FILE"),
+                _ => mistake,
+            }
+        })?;
+        Config::parse(&name, &text, path.parent().unwrap_or(Path::new("")))
+    }
+
+    fn parse(name: &str, text: &str, folder: &Path) -> Result<Config, Mistake> {
+        let file: File = strict::read(name, text)?;
+        let line = |start: usize| strict::line_of(text, start);
+        let address = |key: &str, spanned: &Spanned<String>| {
+            spanned.get_ref().parse::<SocketAddr>().map_err(|_| {
+                Mistake::new(name, line(spanned.span().start), format!("`{key}` is no address: {:?}", spanned.get_ref()))
+                    .hint("write IP:PORT, as in \"127.0.0.1:8787\"")
+            })
+        };
+        let limits = |asked: &Option<Spanned<LimitsAsked>>, base: Limits, ceilings: &Limits| match asked {
+            None => Ok(base.at_most(ceilings)),
+            Some(spanned) => base.at_most(ceilings).with(spanned.get_ref(), ceilings).map_err(|refused| {
+                let at = key_line(text, spanned.span().start, refused.name);
+                Mistake::new(name, at, refused.to_string())
+            }),
+        };
+        let ceilings = limits(&file.limits, CEILINGS, &CEILINGS)?;
+        Ok(Config {
+            listen: file.listen.as_ref().map_or(Ok(default_listen()), |listen| address("listen", listen))?,
+            admin_listen: file.admin_listen.as_ref().map(|listen| address("admin_listen", listen)).transpose()?,
+            state: folder.join(state(name, &file.state, line)?),
+            tenants: folder.join(file.tenants.as_deref().unwrap_or("tenants")),
+            bridge_socket: file.bridge.and_then(|bridge| bridge.socket).map(|socket| folder.join(socket)),
+            defaults: limits(&file.defaults, DEFAULTS, &ceilings)?,
+            ceilings,
+        })
+    }
+}
+
+pub fn default_listen() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 8787))
+}
+
+fn state(name: &str, state: &Option<Spanned<String>>, line: impl Fn(usize) -> usize) -> Result<String, Mistake> {
+    let Some(spanned) = state else { return Ok("mayfly-data".into()) };
+    let value = spanned.get_ref();
+    if value.contains("://") {
+        let scheme = value.split("://").next().unwrap_or_default();
+        return Err(Mistake::new(name, line(spanned.span().start), format!("`state` cannot be {scheme}:// in this version"))
+            .hint("name a folder, as in \"./mayfly-data\""));
+    }
+    Ok(value.clone())
+}
+
+/// The line of a key inside the table that starts at `start`.
+fn key_line(text: &str, start: usize, key: &str) -> usize {
+    let first = strict::line_of(text, start);
+    let inside = text.lines().skip(first - 1).position(|line| line.trim_start().starts_with(key));
+    first + inside.unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mistake(text: &str) -> String {
+        Config::parse("mayfly.toml", text, Path::new("")).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn an_empty_file_means_the_defaults() {
+        let config = Config::parse("mayfly.toml", "", Path::new("/etc/mayfly")).unwrap();
+        assert_eq!(config.listen, default_listen());
+        assert_eq!(config.tenants, Path::new("/etc/mayfly/tenants"));
+        assert_eq!((config.ceilings, config.defaults), (CEILINGS, DEFAULTS));
+    }
+
+    #[test]
+    fn a_lower_ceiling_lowers_the_default() {
+        let config = Config::parse("mayfly.toml", "[limits]\ncpu_ms = 500\n", Path::new("")).unwrap();
+        assert_eq!(config.defaults.cpu_ms, 500);
+    }
+
+    #[test]
+    fn every_mistake_names_its_line_and_says_what_to_write() {
+        assert!(mistake("lisen = \"x\"").contains("mayfly.toml:1: unknown key `lisen`\n  hint: did you mean `listen`?"));
+        assert!(mistake("\nlisten = \"localhost\"").contains("mayfly.toml:2: `listen` is no address: \"localhost\""));
+        assert_eq!(
+            mistake("[limits]\nwall_ms = 5\ncpu_ms = 30001\n"),
+            "mayfly.toml:3: cpu_ms = 30001 is above the limit 30000"
+        );
+        assert!(mistake("[limits]\ncpu_ms = 10\n[defaults]\ncpu_ms = 11").contains(":4: cpu_ms = 11 is above the limit 10"));
+        assert!(mistake("state = \"postgres://x\"").contains("cannot be postgres:// in this version"));
+        let missing = Config::read(Path::new("/nowhere/mayfly.toml")).unwrap_err().to_string();
+        assert!(missing.contains("/nowhere/mayfly.toml: cannot be read") && missing.contains("--config"), "{missing}");
+    }
+}

@@ -1,0 +1,311 @@
+//! In: a program and its input, then one answered ask after the other. Out: what each turn asks for, then an outcome.
+//! May touch: the guest, through `guest.rs`; nothing outside.
+//! Security boundary: yes. Every limit of a run but the waiting is enforced here, whatever the guest writes.
+
+use super::effect::{self, Answer, Ask, AskKind, Told};
+use super::engine::Engine;
+use super::guest::{Budget, Guest, Stopped};
+use super::logs::Logs;
+use super::outcome::{self, ErrorKind, Outcome, RunError, Usage};
+use super::program::Program;
+use mayfly_abi::{Deliver, Start, Stimulus};
+use mayfly_schemas::limits::{Limits, MIB};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What makes two runs of one program differ: when it began, and its randomness.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Origin {
+    /// Milliseconds since 1970.
+    pub started_ms: f64,
+    pub seed: [u8; 32],
+}
+
+/// A run in progress. All of the script's state is in the guest's linear memory, all of ours in `Ledger`.
+pub struct Isolate {
+    guest: Guest,
+    program: Arc<Program>,
+    pub(super) ledger: Ledger,
+    budget: Budget,
+}
+
+/// What the host knows about a run between two turns. With the guest's pages this is a whole image.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ledger {
+    pub(super) limits: Limits,
+    pub(super) origin: Origin,
+    turns: u64,
+    cpu_used: Duration,
+    elapsed_ms: f64,
+    /// Asks made and not answered; `true` where the ask is a call, `false` where it is a timer.
+    pending: BTreeMap<u32, bool>,
+    /// Calls that wait until fewer are in flight.
+    queued: VecDeque<Ask>,
+    logs: Logs,
+    calls: u32,
+}
+
+/// What happens after a turn.
+#[derive(Debug)]
+pub enum Step {
+    Waiting(Turn),
+    Done(Outcome),
+}
+
+/// What one turn wants from outside.
+#[derive(Debug, Default)]
+pub struct Turn {
+    pub asks: Vec<Ask>,
+    /// Numbers of earlier asks that are no longer wanted.
+    pub cancelled: Vec<u32>,
+}
+
+/// Memory of the guest that is not QuickJS' heap: its code's static data, its stack, and what the heap loses to
+/// fragmentation. QuickJS gets the rest as its own limit, so that it can still tell what happened.
+const BESIDE_HEAP_BYTES: u64 = 3 * MIB;
+
+impl Isolate {
+    /// The first turn. `input` is JSON text; its size and the program's are the caller's limits to hold.
+    pub async fn start(
+        engine: &Engine,
+        program: &Arc<Program>,
+        input: &str,
+        limits: &Limits,
+        origin: Origin,
+    ) -> Result<(Isolate, Step), Stopped> {
+        let guest = Guest::engine(engine, limits.memory_mib)?;
+        let mut isolate = Isolate::around(guest, program, Ledger::new(*limits, origin));
+        let frame = isolate.start_frame(input);
+        let step = isolate.turn("mayfly-start", &frame).await;
+        Ok((isolate, step))
+    }
+
+    pub(super) fn around(guest: Guest, program: &Arc<Program>, ledger: Ledger) -> Isolate {
+        let mut budget = Budget::cpu_ms(ledger.limits.cpu_ms);
+        budget.cpu_used = ledger.cpu_used;
+        Isolate { guest, program: program.clone(), ledger, budget }
+    }
+
+    /// Every later turn: the ask `number` has its answer, `elapsed_ms` after the run began. An answer nobody waits for
+    /// (it was cancelled while it was on its way) makes no turn.
+    pub async fn deliver(&mut self, number: u32, answer: &Answer, elapsed_ms: f64) -> Step {
+        if self.ledger.pending.remove(&number).is_none() {
+            return self.settle(Turn::default());
+        }
+        self.ledger.elapsed_ms = self.ledger.elapsed_ms.max(elapsed_ms);
+        let (kind, meta, body) = answer.frame();
+        let mut frame = Vec::with_capacity(128 + meta.len() + body.len());
+        Deliver { stimulus: self.ledger.stimulus(), kind, number, meta: &meta, body }.write(&mut frame);
+        self.turn("mayfly-deliver", &frame).await
+    }
+
+    /// Wall clock of turns under way; waiting is the owner's matter.
+    pub fn wall_until(&mut self, until: Instant) {
+        self.budget.wall_until = Some(until);
+    }
+
+    /// Ends the run where it stands.
+    pub fn end(&mut self, error: RunError) -> Outcome {
+        self.outcome(Err(error))
+    }
+
+    pub fn cancel(&mut self, reason: &str) -> Outcome {
+        self.end(RunError::new(ErrorKind::Cancelled, "CancelledError", reason))
+    }
+
+    /// The wall clock limit was reached while the run waited.
+    pub fn out_of_time(&mut self) -> Outcome {
+        let error = outcome::of_stop(&Stopped::Wall, &self.ledger.limits);
+        self.end(error)
+    }
+
+    pub fn memory(&self) -> &[u8] {
+        self.guest.memory()
+    }
+
+    pub fn logs(&self) -> &Logs {
+        &self.ledger.logs
+    }
+
+    fn start_frame(&mut self, input: &str) -> Vec<u8> {
+        let limits = &self.ledger.limits;
+        let heap = (u64::from(limits.memory_mib) * MIB).saturating_sub(BESIDE_HEAP_BYTES);
+        let modules: Vec<_> =
+            self.program.modules.iter().map(|module| (module.name.as_str(), module.bytecode.as_slice())).collect();
+        let mut frame = Vec::with_capacity(128 + input.len() + self.program.bytes());
+        let start = Start {
+            stimulus: self.ledger.stimulus(),
+            heap_bytes_max: u32::try_from(heap).unwrap_or(u32::MAX),
+            input: input.as_bytes(),
+            modules,
+        };
+        start.write(&mut frame);
+        frame
+    }
+
+    async fn turn(&mut self, export: &str, frame: &[u8]) -> Step {
+        let answered = self.guest.call(export, frame, &mut self.budget).await;
+        self.ledger.turns += 1;
+        self.ledger.cpu_used = self.budget.cpu_used;
+        match answered.and_then(|bytes| self.absorb(&bytes)) {
+            Ok(step) => step,
+            Err(stopped) => {
+                if let Stopped::Trap(_) | Stopped::Malformed(_) = &stopped {
+                    tracing::warn!(%stopped, "an isolate broke down");
+                }
+                let error = outcome::of_stop(&stopped, &self.ledger.limits);
+                Step::Done(self.end(error))
+            }
+        }
+    }
+
+    /// Reads the turn's effects in their order.
+    fn absorb(&mut self, bytes: &[u8]) -> Result<Step, Stopped> {
+        let mut turn = Turn::default();
+        for frame in mayfly_abi::effects(bytes) {
+            let frame = frame.map_err(|malformed| Stopped::Malformed(malformed.0))?;
+            match effect::understand(&frame)? {
+                Told::Ask { number, kind } => {
+                    if let Err(error) = self.ask(number, kind)? {
+                        return Ok(Step::Done(self.end(error)));
+                    }
+                }
+                Told::Cancel { number } => self.cancel_ask(number, &mut turn),
+                Told::Log { level, text } => {
+                    let Ledger { limits, elapsed_ms, logs, .. } = &mut self.ledger;
+                    logs.push(limits, *elapsed_ms, level, text);
+                }
+                Told::Result { json } => return Ok(Step::Done(self.finish(json))),
+                Told::Error(error) => {
+                    let error = outcome::of_guest(error, &self.program, &self.ledger.limits);
+                    return Ok(Step::Done(self.end(error)));
+                }
+            }
+        }
+        Ok(self.settle(turn))
+    }
+
+    /// Takes an ask into the queue, or says which limit it broke.
+    fn ask(&mut self, number: u32, kind: AskKind) -> Result<Result<(), RunError>, Stopped> {
+        let ledger = &mut self.ledger;
+        if ledger.pending.contains_key(&number) || ledger.queued.iter().any(|ask| ask.number == number) {
+            return Err(Stopped::Malformed("number in use"));
+        }
+        let is_call = !matches!(kind, AskKind::Timer { .. });
+        if !is_call {
+            let timers = ledger.queued.iter().filter(|ask| ask.call == 0).count()
+                + ledger.pending.values().filter(|is_call| !**is_call).count();
+            if timers >= ledger.limits.timers as usize {
+                return Ok(Err(over("timers pending", ledger.limits.timers)));
+            }
+            ledger.queued.push_back(Ask { number, call: 0, kind });
+            return Ok(Ok(()));
+        }
+        if ledger.calls >= ledger.limits.calls {
+            return Ok(Err(over("calls", ledger.limits.calls)));
+        }
+        ledger.calls += 1;
+        ledger.queued.push_back(Ask { number, call: ledger.calls, kind });
+        Ok(Ok(()))
+    }
+
+    fn cancel_ask(&mut self, number: u32, turn: &mut Turn) {
+        self.ledger.queued.retain(|ask| ask.number != number);
+        if self.ledger.pending.remove(&number).is_some() {
+            turn.cancelled.push(number);
+        }
+    }
+
+    /// Lets out what may go, and sees a deadlock: nothing pending, no result, queue empty.
+    fn settle(&mut self, mut turn: Turn) -> Step {
+        let ledger = &mut self.ledger;
+        let mut in_flight = ledger.pending.values().filter(|is_call| **is_call).count();
+        let mut held = VecDeque::new();
+        for ask in ledger.queued.drain(..) {
+            let is_call = ask.call > 0;
+            if is_call && in_flight >= ledger.limits.calls_in_flight.max(1) as usize {
+                held.push_back(ask);
+                continue;
+            }
+            in_flight += usize::from(is_call);
+            ledger.pending.insert(ask.number, is_call);
+            turn.asks.push(ask);
+        }
+        ledger.queued = held;
+        if ledger.pending.is_empty() {
+            return Step::Done(self.end(RunError::new(
+                ErrorKind::Deadlock,
+                "DeadlockError",
+                "the script awaits a promise that nothing can settle: no call and no timer is pending",
+            )));
+        }
+        Step::Waiting(turn)
+    }
+
+    fn finish(&mut self, json: String) -> Outcome {
+        let open = self.ledger.pending.values().filter(|is_call| **is_call).count()
+            + self.ledger.queued.iter().filter(|ask| ask.call > 0).count();
+        if open > 0 {
+            let Ledger { limits, elapsed_ms, logs, .. } = &mut self.ledger;
+            let text = format!("{open} call(s) were not awaited and were cut off when the script ended");
+            logs.push(limits, *elapsed_ms, "warn".into(), text);
+        }
+        let limit = self.ledger.limits.result_bytes;
+        if json.len() as u64 > limit {
+            let message = format!("the result is {} bytes of JSON; the limit is {limit}", json.len());
+            return self.end(RunError::limit(ErrorKind::ResultLimit, message));
+        }
+        let json = if json.is_empty() { "null".to_owned() } else { json };
+        // Arbitrary Wasm may call anything a result: what is not JSON would break the answer around it.
+        let result = RawValue::from_string(json)
+            .map_err(|_| RunError::new(ErrorKind::Internal, "InternalError", "the isolate's result was no JSON"));
+        self.outcome(result)
+    }
+
+    fn outcome(&mut self, result: Result<Box<RawValue>, RunError>) -> Outcome {
+        let usage = Usage {
+            cpu_us: self.budget.cpu_used.as_micros() as u64,
+            memory_peak_bytes: self.guest.memory_peak_bytes() as u64,
+            calls: self.ledger.calls,
+            ..Usage::default()
+        };
+        Outcome { result, logs: std::mem::take(&mut self.ledger.logs), usage }
+    }
+}
+
+impl Ledger {
+    fn new(limits: Limits, origin: Origin) -> Ledger {
+        Ledger {
+            limits,
+            origin,
+            turns: 0,
+            cpu_used: Duration::ZERO,
+            elapsed_ms: 0.0,
+            pending: BTreeMap::new(),
+            queued: VecDeque::new(),
+            logs: Logs::default(),
+            calls: 0,
+        }
+    }
+
+    /// The seed of a turn follows from the run's seed and the turn's number: the same tape gives the same numbers, no
+    /// two turns share a stream, and no generator's state needs to survive in an image.
+    fn stimulus(&self) -> Stimulus {
+        let mut hasher = Sha256::new();
+        hasher.update(self.origin.seed);
+        hasher.update(self.turns.to_le_bytes());
+        Stimulus {
+            now_ms: self.origin.started_ms + self.elapsed_ms,
+            elapsed_ms: self.elapsed_ms,
+            seed: hasher.finalize().into(),
+        }
+    }
+}
+
+fn over(what: &str, limit: u32) -> RunError {
+    RunError::limit(ErrorKind::CallLimit, format!("the script made more than {limit} {what}"))
+}

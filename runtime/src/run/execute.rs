@@ -1,0 +1,84 @@
+//! In: an admitted job. Out: its run object.
+//! May touch: the program cache, one isolate, one session.
+//! Security boundary: no.
+
+use super::drive::drive;
+use super::object::{RunObject, RunUsage};
+use crate::bridge::{DoorError, Session};
+use crate::isolate::{Engine, ErrorKind, Isolate, Logs, Origin, Outcome, RunError, Usage};
+use crate::prepare::{Programs, Script};
+use mayfly_schemas::limits::Limits;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// What all runs of a process share.
+pub struct Host {
+    pub engine: Arc<Engine>,
+    pub programs: Programs,
+}
+
+/// One run, admitted.
+pub struct Job {
+    pub id: String,
+    pub tenant: String,
+    pub script: Script,
+    /// JSON text; its size was admitted.
+    pub input: String,
+    pub limits: Limits,
+    /// When it was admitted: its wall clock runs from here.
+    pub began: Instant,
+}
+
+/// Where a run's seed comes from.
+pub struct Entropy;
+
+impl Host {
+    pub fn new(engine: Engine) -> Host {
+        let engine = Arc::new(engine);
+        Host { programs: Programs::new(engine.clone()), engine }
+    }
+}
+
+/// Prepares and runs. An error means that there is no bridge, or that it refused the session.
+pub async fn execute(host: &Host, job: Job, session: &Session) -> Result<RunObject, DoorError> {
+    let mut usage = RunUsage::default();
+    let mut calls = Vec::new();
+    let attempted = attempt(host, &job, session, &mut usage, &mut calls).await;
+    usage.usage.wall_us = job.began.elapsed().as_micros() as u64;
+    let outcome = match attempted {
+        Ok(outcome) => outcome?,
+        Err(error) => Outcome { result: Err(error), logs: Logs::default(), usage: Usage::default() },
+    };
+    Ok(RunObject::new(job.id, outcome, calls, usage))
+}
+
+async fn attempt(
+    host: &Host,
+    job: &Job,
+    session: &Session,
+    usage: &mut RunUsage,
+    calls: &mut Vec<super::CallRecord>,
+) -> Result<Result<Outcome, DoorError>, RunError> {
+    let limits = &job.limits;
+    let program = host.programs.prepare(&job.tenant, &job.script, limits.source_bytes).await?;
+    usage.prepare_us = job.began.elapsed().as_micros() as u64;
+    let starting = Instant::now();
+    let started = Isolate::start(&host.engine, &program, &job.input, limits, Entropy::origin()?).await;
+    let (mut isolate, step) = started.map_err(|stopped| {
+        RunError::new(ErrorKind::Internal, "InternalError", format!("the isolate did not start: {stopped}"))
+    })?;
+    usage.start_us = starting.elapsed().as_micros() as u64;
+    isolate.wall_until(job.began + std::time::Duration::from_millis(limits.wall_ms));
+    Ok(drive(&mut isolate, step, session, limits, job.began, calls).await)
+}
+
+impl Entropy {
+    fn origin() -> Result<Origin, RunError> {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(|_| {
+            RunError::new(ErrorKind::Internal, "InternalError", "the machine gave no randomness")
+        })?;
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Ok(Origin { started_ms: since_1970.as_secs_f64() * 1000.0, seed })
+    }
+}

@@ -1,0 +1,10 @@
+//! In: a program, its input, a session. Out: the run object.
+//! May touch: one isolate, and the bridge through its session.
+//! Security boundary: no; the isolate and the bridge are. This room owns the waiting: timers, wall clock, calls.
+
+mod drive;
+mod execute;
+mod object;
+
+pub use execute::{Entropy, Job, Host, execute};
+pub use object::{CallRecord, RunObject, RunStatus, Verdict};

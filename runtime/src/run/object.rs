@@ -1,0 +1,119 @@
+//! In: an outcome and the records of its calls. Out: the run object of CONTRACT section 4.
+//! May touch: nothing.
+//! Security boundary: no.
+
+use crate::isolate::{Ask, AskKind, LogLine, Outcome, RunError, Usage};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+/// Entries of `calls` in a run object; the audit has them all.
+pub const CALLS_SHOWN_MAX: usize = 1_000;
+
+#[derive(Debug, Serialize)]
+pub struct RunObject {
+    pub id: String,
+    pub status: RunStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<RunError>,
+    pub logs: Vec<LogLine>,
+    pub calls: Vec<CallRecord>,
+    pub usage: RunUsage,
+    /// Lists that were cut to their limit.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub truncated: Vec<&'static str>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    Completed,
+    Failed,
+    Cancelled,
+}
+
+/// What a run used, and how long its beginning took.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct RunUsage {
+    #[serde(flatten)]
+    pub usage: Usage,
+    /// From source to program; near nothing when it was cached.
+    pub prepare_us: u64,
+    /// A fresh isolate and the script's first turn, up to its first wait.
+    pub start_us: u64,
+}
+
+/// One call as the run object lists it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CallRecord {
+    pub call: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool: Option<String>,
+    pub method: String,
+    pub url: String,
+    pub verdict: Verdict,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    pub ms: f64,
+    pub bytes_out: u64,
+    pub bytes_in: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    Allow,
+    Deny,
+}
+
+impl CallRecord {
+    pub fn new(ask: &Ask) -> CallRecord {
+        let tool = match &ask.kind {
+            AskKind::Call { tool, .. } => Some(tool.clone()),
+            AskKind::Fetch { .. } | AskKind::Timer { .. } => None,
+        };
+        CallRecord {
+            call: ask.call,
+            tool,
+            method: String::new(),
+            url: String::new(),
+            verdict: Verdict::Deny,
+            rule: None,
+            status: None,
+            ms: 0.0,
+            bytes_out: 0,
+            bytes_in: 0,
+        }
+    }
+}
+
+impl RunObject {
+    pub fn new(id: String, outcome: Outcome, mut calls: Vec<CallRecord>, mut usage: RunUsage) -> RunObject {
+        calls.sort_by_key(|record| record.call);
+        usage.usage = Usage {
+            bytes_out: calls.iter().map(|record| record.bytes_out).sum(),
+            bytes_in: calls.iter().map(|record| record.bytes_in).sum(),
+            wall_us: usage.usage.wall_us,
+            ..outcome.usage
+        };
+        let mut truncated = Vec::new();
+        if outcome.logs.dropped > 0 {
+            truncated.push("logs");
+        }
+        if calls.len() > CALLS_SHOWN_MAX {
+            calls.truncate(CALLS_SHOWN_MAX);
+            truncated.push("calls");
+        }
+        let (status, result, error) = match outcome.result {
+            Ok(result) => (RunStatus::Completed, Some(result), None),
+            Err(error) if error.kind == crate::isolate::ErrorKind::Cancelled => {
+                (RunStatus::Cancelled, None, Some(error))
+            }
+            Err(error) => (RunStatus::Failed, None, Some(error)),
+        };
+        RunObject { id, status, result, error, logs: outcome.logs.lines, calls, usage, truncated }
+    }
+}

@@ -1,0 +1,272 @@
+//! In: nothing. Out: every bound of Mayfly, with its unit, its default, its ceiling and how it relates to others.
+//! May touch: nothing.
+//! Security boundary: no; the places that use these numbers are.
+
+use serde::{Deserialize, Serialize};
+
+/// The limits of one run. In a configuration each field may be left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Active CPU of all turns together.
+    pub cpu_ms: u64,
+    /// From admission to result, waiting for people excluded.
+    pub wall_ms: u64,
+    /// One call, from the script's ask to the last byte of the reply.
+    pub call_ms: u64,
+    /// Linear memory of the isolate.
+    pub memory_mib: u32,
+    /// Calls that leave the isolate (`fetch` and tools) in one run.
+    pub calls: u32,
+    /// Of those, how many are on their way at once; more wait in the isolate's queue in the order they were made.
+    pub calls_in_flight: u32,
+    /// Source text of all modules of a script together.
+    pub source_bytes: u64,
+    /// Input as JSON text.
+    pub input_bytes: u64,
+    /// Result as JSON text.
+    pub result_bytes: u64,
+    /// Log text kept; what comes after is only counted.
+    pub log_bytes: u64,
+    /// Log lines kept; what comes after is only counted.
+    pub log_lines: u32,
+    /// Body of one response.
+    pub response_bytes: u64,
+    /// Timers waiting at once.
+    pub timers: u32,
+}
+
+/// What a run gets when nobody says otherwise.
+pub const DEFAULTS: Limits = Limits {
+    cpu_ms: 1_000,
+    wall_ms: 30_000,
+    call_ms: 30_000,
+    memory_mib: 64,
+    calls: 256,
+    calls_in_flight: 32,
+    source_bytes: MIB,
+    input_bytes: MIB,
+    result_bytes: MIB,
+    log_bytes: 64 * KIB,
+    log_lines: 256,
+    response_bytes: 8 * MIB,
+    timers: 1_000,
+};
+
+/// What no configuration, tenant or run can exceed.
+pub const CEILINGS: Limits = Limits {
+    cpu_ms: 30_000,
+    wall_ms: 20 * 60 * 1_000,
+    call_ms: 120_000,
+    memory_mib: 128,
+    calls: 10_000,
+    calls_in_flight: 1_000,
+    source_bytes: 10 * MIB,
+    input_bytes: 10 * MIB,
+    result_bytes: 10 * MIB,
+    log_bytes: MIB,
+    log_lines: 16_384,
+    response_bytes: 64 * MIB,
+    timers: 10_000,
+};
+
+pub const KIB: u64 = 1024;
+pub const MIB: u64 = 1024 * KIB;
+
+/// The least that a limit can be set to: a zero would mean a run that cannot start.
+pub const MEMORY_MIB_MIN: u32 = 8;
+
+/// Epoch tick: a turn yields to its neighbours, and is checked against its limits, this often. Half of the 10 ms that
+/// CONTRACT section 5 allows as overrun, because a tick can be one period late.
+pub const TICK_MS: u64 = 5;
+
+/// One message on the bridge's socket: a body of `CEILINGS.response_bytes` and its headers. Checked before parsing.
+pub const BRIDGE_MESSAGE_BYTES_MAX: u64 = CEILINGS.response_bytes + 2 * MIB;
+/// One message *to* the bridge: a request body and its headers. The runtime is the less trusted side.
+pub const BRIDGE_ASK_BYTES_MAX: u64 = REQUEST_BODY_BYTES_MAX + 2 * MIB;
+/// Body of one request that a script sends.
+pub const REQUEST_BODY_BYTES_MAX: u64 = 10 * MIB;
+/// Nesting of a Cap'n Proto message.
+pub const BRIDGE_MESSAGE_NESTING_MAX: i32 = 64;
+/// Headers of one request or response that a script sends or sees; name and value bytes together below 64 KiB.
+pub const HEADERS_MAX: usize = 128;
+pub const HEADER_BYTES_MAX: usize = 64 * 1024;
+/// URL that a script asks for.
+pub const URL_BYTES_MAX: usize = 16 * 1024;
+/// Redirects followed in one call, as browsers do.
+pub const REDIRECTS_MAX: usize = 20;
+
+/// Phases of a call inside `call_ms`.
+pub const RESOLVE_MS: u64 = 5_000;
+pub const CONNECT_MS: u64 = 10_000;
+pub const TLS_MS: u64 = 10_000;
+/// Between two reads of a reply's body.
+pub const BODY_IDLE_MS: u64 = 30_000;
+
+/// The bridge: connections from runtimes (one per worker thread of each), and worker threads of its own.
+pub const BRIDGE_CONNECTIONS_MAX: usize = 256;
+pub const BRIDGE_THREADS_MAX: usize = 8;
+/// Bodies held by all calls of one bridge together; above it a call fails instead of the process.
+pub const BRIDGE_BODIES_BYTES_MAX: u64 = 512 * MIB;
+/// Idle upstream connections kept: for one origin, and for one tenant on one thread; and for how long.
+pub const POOL_ORIGIN_IDLE_MAX: usize = 32;
+pub const POOL_TENANT_IDLE_MAX: usize = 128;
+pub const POOL_IDLE_MS: u64 = 30_000;
+/// DNS answers kept for one tenant on one thread, and for how long at most (less when the record says less).
+pub const DNS_CACHE_NAMES_MAX: usize = 256;
+pub const DNS_CACHE_MS: u64 = 30_000;
+/// Addresses of one name that are considered; a name with more is refused, because all must be checked.
+pub const DNS_ADDRESSES_MAX: usize = 64;
+/// TLS sessions remembered for one tenant on one thread.
+pub const TLS_SESSIONS_MAX: usize = 32;
+/// Audit records waiting for the disk; a call waits for room.
+pub const AUDIT_QUEUE_MAX: usize = 4_096;
+/// How often tenant files are looked at.
+pub const TENANTS_POLL_MS: u64 = 1_000;
+/// One tenant file, and one credential's value.
+pub const TENANT_FILE_BYTES_MAX: u64 = MIB;
+pub const CREDENTIAL_BYTES_MAX: usize = 16 * 1024;
+/// Bearer token as a client sends it, and the identifiers that come with it.
+pub const TOKEN_BYTES_MAX: usize = 512;
+pub const IDENTIFIER_BYTES_MAX: usize = 256;
+/// Replies above this are searched for credentials off the event loop.
+pub const SCRUB_INLINE_BYTES_MAX: usize = 256 * 1024;
+
+/// Ask for a tenant's runs when its file does not say.
+pub const RUNS_IN_FLIGHT: u32 = 64;
+pub const RUNS_PER_MINUTE: u32 = 6_000;
+
+/// One HTTP request to the server: source, input and the JSON around them (escaping can double them).
+pub const HTTP_BODY_BYTES_MAX: u64 = 2 * (CEILINGS.source_bytes + CEILINGS.input_bytes) + MIB;
+/// Time for a client to send its request head.
+pub const HTTP_HEAD_MS: u64 = 10_000;
+/// Time for a client to send its request body.
+pub const HTTP_BODY_MS: u64 = 60_000;
+/// Connections of one server at once.
+pub const CONNECTIONS_MAX: usize = 10_000;
+/// Runs of one server at once; equals the slots of the isolate pool.
+pub const ISOLATES_MAX: u32 = 1_000;
+/// How long runs in flight may go on after a stop signal.
+pub const DRAIN_MS: u64 = 30_000;
+
+/// Compiled programs kept, weighed in bytes.
+pub const PROGRAM_CACHE_BYTES_MAX: u64 = 64 * MIB;
+/// CPU and memory of one transpile or compile.
+pub const PREPARE_CPU_MS: u64 = 2_000;
+pub const PREPARE_MEMORY_MIB: u32 = 128;
+
+/// Wasm stack of a turn, and the fiber it runs on, which must hold that and the host's own frames.
+pub const WASM_STACK_BYTES: usize = 512 * 1024;
+pub const FIBER_STACK_BYTES: usize = 2 * 1024 * 1024;
+
+/// Limits as somebody wrote them: a field that is absent changes nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsAsked {
+    pub cpu_ms: Option<u64>,
+    pub wall_ms: Option<u64>,
+    pub call_ms: Option<u64>,
+    pub memory_mib: Option<u32>,
+    pub calls: Option<u32>,
+    pub calls_in_flight: Option<u32>,
+    pub source_bytes: Option<u64>,
+    pub input_bytes: Option<u64>,
+    pub result_bytes: Option<u64>,
+    pub log_bytes: Option<u64>,
+    pub log_lines: Option<u32>,
+    pub response_bytes: Option<u64>,
+    pub timers: Option<u32>,
+}
+
+/// One limit asked for that cannot be: zero, or above what is allowed there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitRefused {
+    pub name: &'static str,
+    pub asked: u64,
+    pub allowed: u64,
+}
+
+impl std::fmt::Display for LimitRefused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.asked < self.allowed {
+            return write!(f, "{} = {} is below the minimum {}", self.name, self.asked, self.allowed);
+        }
+        write!(f, "{} = {} is above the limit {}", self.name, self.asked, self.allowed)
+    }
+}
+
+macro_rules! each_limit {
+    ($use:ident) => {
+        $use!(
+            cpu_ms, wall_ms, call_ms, memory_mib, calls, calls_in_flight, source_bytes, input_bytes, result_bytes,
+            log_bytes, log_lines, response_bytes, timers
+        )
+    };
+}
+
+impl Limits {
+    /// These limits with what was asked put in; each must be at most `ceilings`, and none may be zero.
+    pub fn with(mut self, asked: &LimitsAsked, ceilings: &Limits) -> Result<Limits, LimitRefused> {
+        macro_rules! put {
+            ($($name:ident),*) => {$(
+                if let Some(value) = asked.$name {
+                    check(stringify!($name), value.into(), ceilings.$name.into())?;
+                    self.$name = value;
+                }
+            )*};
+        }
+        each_limit!(put);
+        Ok(self)
+    }
+
+    /// Each limit lowered to the ceiling where it is above it.
+    pub fn at_most(mut self, ceilings: &Limits) -> Limits {
+        macro_rules! lower {
+            ($($name:ident),*) => {$( self.$name = self.$name.min(ceilings.$name); )*};
+        }
+        each_limit!(lower);
+        self
+    }
+}
+
+fn check(name: &'static str, asked: u64, ceiling: u64) -> Result<(), LimitRefused> {
+    let least = match name {
+        "memory_mib" => u64::from(MEMORY_MIB_MIN),
+        "calls" | "calls_in_flight" | "log_bytes" | "log_lines" | "timers" => 0,
+        _ => 1,
+    };
+    if asked < least {
+        return Err(LimitRefused { name, asked, allowed: least });
+    }
+    if asked > ceiling {
+        return Err(LimitRefused { name, asked, allowed: ceiling });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_may_lower_a_limit_and_not_raise_it() {
+        let lower = LimitsAsked { cpu_ms: Some(50), ..Default::default() };
+        assert_eq!(DEFAULTS.with(&lower, &DEFAULTS).map(|limits| limits.cpu_ms), Ok(50));
+        let higher = LimitsAsked { cpu_ms: Some(1_001), ..Default::default() };
+        let refused = LimitRefused { name: "cpu_ms", asked: 1_001, allowed: 1_000 };
+        assert_eq!(DEFAULTS.with(&higher, &DEFAULTS), Err(refused.clone()));
+        assert_eq!(refused.to_string(), "cpu_ms = 1001 is above the limit 1000");
+    }
+
+    #[test]
+    fn a_limit_that_no_run_could_start_with_is_refused() {
+        let zero = LimitsAsked { memory_mib: Some(0), ..Default::default() };
+        let refused = DEFAULTS.with(&zero, &CEILINGS).unwrap_err();
+        assert_eq!(refused.to_string(), "memory_mib = 0 is below the minimum 8");
+    }
+
+    #[test]
+    fn no_default_is_above_its_ceiling() {
+        assert_eq!(DEFAULTS.at_most(&CEILINGS), DEFAULTS);
+    }
+}
