@@ -62,7 +62,7 @@ pub async fn admit(
         None => session.admission().await?,
     };
     // The body is looked at only now: to whom a token is unknown, nothing about it is told.
-    let request: RunRequest = serde_json::from_slice(body).map_err(|error| Problem::bad_request(explain(&error)))?;
+    let request = read(body)?;
     let job = request.job(id, &admission, began)?;
     remembered.put(digest, admission);
     Ok(Admitted { job, session })
@@ -134,14 +134,16 @@ impl Remembered {
     }
 }
 
-/// serde names the field of an unknown key but not of a wrong type: the place in the text is added then.
-fn explain(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    if error.is_syntax() || error.is_eof() {
-        return format!("the body is not JSON: {text}");
-    }
-    if error.is_data() && !text.contains('`') {
-        return format!("the body is not of the documented shape: {text}");
-    }
-    text
+fn read(body: &[u8]) -> Result<RunRequest, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let request = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let (path, inner) = (error.path().to_string(), error.inner());
+        Problem::bad_request(match () {
+            () if inner.is_syntax() || inner.is_eof() => format!("the body is not JSON: {inner}"),
+            () if path == "." => format!("the body: {inner}"),
+            () => format!("`{path}`: {inner}"),
+        })
+    })?;
+    json.end().map_err(|error| Problem::bad_request(format!("the body is not JSON: {error}")))?;
+    Ok(request)
 }

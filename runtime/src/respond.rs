@@ -27,6 +27,7 @@ pub enum ProblemKind {
     Unauthorized,
     Forbidden,
     NotFound,
+    #[serde(rename = "bad_request")]
     MethodNotAllowed,
     TooLarge,
     Quota,

@@ -39,17 +39,18 @@ impl Host {
     }
 }
 
-/// Prepares and runs. An error means that there is no bridge, or that it refused the session.
-pub async fn execute(host: &Host, job: Job, session: &Session) -> Result<RunObject, DoorError> {
+/// Prepares and runs. What goes wrong is told in the run object: also a bridge that died meanwhile.
+pub async fn execute(host: &Host, job: Job, session: &Session) -> RunObject {
     let mut usage = RunUsage::default();
     let mut calls = Vec::new();
-    let attempted = attempt(host, &job, session, &mut usage, &mut calls).await;
+    let ended = attempt(host, &job, session, &mut usage, &mut calls).await;
     usage.usage.wall_us = job.began.elapsed().as_micros() as u64;
-    let outcome = match attempted {
-        Ok(outcome) => outcome?,
-        Err(error) => Outcome { result: Err(error), logs: Logs::default(), usage: Usage::default() },
-    };
-    Ok(RunObject::new(job.id, outcome, calls, usage))
+    let outcome = ended.unwrap_or_else(|error| Outcome {
+        result: Err(error),
+        logs: Logs::default(),
+        usage: Usage::default(),
+    });
+    RunObject::new(job.id, outcome, calls, usage)
 }
 
 async fn attempt(
@@ -58,7 +59,7 @@ async fn attempt(
     session: &Session,
     usage: &mut RunUsage,
     calls: &mut Vec<super::CallRecord>,
-) -> Result<Result<Outcome, DoorError>, RunError> {
+) -> Result<Outcome, RunError> {
     let limits = &job.limits;
     let program = host.programs.prepare(&job.tenant, &job.script, limits.source_bytes).await?;
     usage.prepare_us = job.began.elapsed().as_micros() as u64;
@@ -69,7 +70,15 @@ async fn attempt(
     })?;
     usage.start_us = starting.elapsed().as_micros() as u64;
     isolate.wall_until(job.began + std::time::Duration::from_millis(limits.wall_ms));
-    Ok(drive(&mut isolate, step, session, limits, job.began, calls).await)
+    match drive(&mut isolate, step, session, limits, job.began, calls).await {
+        Ok(outcome) => Ok(outcome),
+        Err(DoorError::Refused { detail, .. }) => Ok(isolate.cancel(&detail)),
+        Err(DoorError::Unavailable(reason)) => {
+            tracing::error!(%reason, run = job.id, "the bridge went away under a run");
+            let error = RunError::new(ErrorKind::Internal, "InternalError", "the bridge went away during the run");
+            Ok(isolate.end(error))
+        }
+    }
 }
 
 impl Entropy {

@@ -1,0 +1,170 @@
+//! In: a script, its input, a tenant. Out: its result, from an isolate and a bridge that live for this one run.
+//! May touch: the files it is told, standard streams, the bridge's process.
+//! Security boundary: no; isolate and bridge are, as in a server.
+
+use super::child::BridgeChild;
+use super::failure::Failure;
+use super::{executor, report, setup};
+use mayfly::bridge::{Bridge, DoorError};
+use mayfly::config::Config;
+use mayfly::isolate::{Engine, EngineOptions};
+use mayfly::limits::{CEILINGS, DEFAULTS, HTTP_BODY_BYTES_MAX};
+use mayfly::prepare::Script;
+use mayfly::run::{Host, Job, RunObject, execute};
+use mayfly_bridge::{ExtraToken, Inline, Role, Settings};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// TypeScript or JavaScript
+    script: PathBuf,
+    /// What the script gets: JSON, @FILE, or - for standard input
+    #[arg(long, value_name = "JSON", default_value = "null", allow_hyphen_values = true)]
+    input: String,
+    /// The server's configuration; otherwise mayfly.toml beside the script, otherwise nothing may be reached
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Whose rules hold; may be left out where there is one tenant
+    #[arg(long, value_name = "NAME")]
+    tenant: Option<String>,
+    /// Print the whole run object instead of the result
+    #[arg(long)]
+    json: bool,
+}
+
+/// The tenant of a script without configuration: it may reach nothing.
+const NOBODY: &str = "tenant = \"local\"\n";
+
+pub fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
+    super::log_to_stderr("error");
+    let source = read_script(&arguments.script)?;
+    let input = read_input(&arguments.input)?;
+    let (settings, tenant) = settings(&arguments)?;
+    let object = run_once(settings, &tenant, Script::single(source), input, &[])?;
+    match arguments.json {
+        true => println!("{}", serde_json::to_string(&object).map_err(|error| Failure::fault("run object", error))?),
+        false => {
+            let paint = report::paint_for_stderr();
+            report::logs(&object, paint);
+            report::error(&object, paint);
+            report::usage(&object, paint);
+            report::result(&object);
+        }
+    }
+    Ok(report::status(&object))
+}
+
+/// Starts a bridge, runs one script through it, ends it. `environment` is the bridge's alone.
+pub fn run_once(
+    mut settings: Settings,
+    tenant: &str,
+    script: Script,
+    input: String,
+    environment: &[(&str, &str)],
+) -> Result<RunObject, Failure> {
+    let (token, sha256) = mayfly_bridge::new_token();
+    settings.tokens.push(ExtraToken { tenant: tenant.to_owned(), sha256, role: Role::Runner });
+    let (bridge, engine) = std::thread::scope(|scope| {
+        let engine = scope.spawn(|| Engine::load(EngineOptions { isolates_max: 8, ..EngineOptions::default() }));
+        (BridgeChild::start(&settings, environment), engine.join())
+    });
+    let bridge = bridge?;
+    let engine = engine
+        .map_err(|_| Failure::Fault("the engine's thread broke down".into()))?
+        .map_err(|error| Failure::fault("engine", error))?;
+    let local = tokio::task::LocalSet::new();
+    local.block_on(&executor()?, async {
+        tokio::select! {
+            object = one_run(Host::new(engine), &bridge, &token, script, input) => object,
+            () = setup::stop_signal() => Err(Failure::Usage(vec!["interrupted".into()])),
+        }
+    })
+}
+
+async fn one_run(
+    host: Host,
+    bridge: &BridgeChild,
+    token: &str,
+    script: Script,
+    input: String,
+) -> Result<RunObject, Failure> {
+    let id = format!("run_{}", ulid::Ulid::new());
+    let began = Instant::now();
+    let unavailable = |error: DoorError| match error {
+        DoorError::Refused { detail, .. } => Failure::Usage(vec![detail]),
+        DoorError::Unavailable(reason) => Failure::fault("bridge", reason),
+    };
+    let session = Bridge::new(bridge.socket()).open(token.as_bytes(), &id, "").await.map_err(unavailable)?;
+    let admission = session.admission().await.map_err(unavailable)?;
+    let limits = admission.defaults;
+    if input.len() as u64 > limits.input_bytes {
+        let (bytes, limit) = (input.len(), limits.input_bytes);
+        return Err(Failure::usage(format!("--input: {bytes} bytes of JSON; the limit is {limit}")));
+    }
+    let job = Job { id, tenant: admission.tenant, script, input, limits, began };
+    Ok(execute(&host, job, &session).await)
+}
+
+fn settings(arguments: &Arguments) -> Result<(Settings, String), Failure> {
+    let beside = arguments.script.parent().unwrap_or(Path::new("")).join("mayfly.toml");
+    let file = arguments.config.clone().or_else(|| beside.is_file().then_some(beside));
+    let Some(file) = file else {
+        if let Some(tenant) = &arguments.tenant {
+            return Err(Failure::usage(format!("--tenant {tenant}: there is no mayfly.toml to find it in; use --config")));
+        }
+        return Ok((inline(NOBODY), "local".into()));
+    };
+    let settings = setup::checked(setup::settings(&Config::read(&file)?))?;
+    let tenant = match &arguments.tenant {
+        Some(tenant) => tenant.clone(),
+        None => only_tenant(&settings)?,
+    };
+    Ok((settings, tenant))
+}
+
+/// Settings of one tenant given as text, for runs without files.
+pub fn inline(tenant_file: &str) -> Settings {
+    let file = Inline { file: "built in".into(), text: tenant_file.into(), folder: PathBuf::new() };
+    let (ceilings, defaults) = (CEILINGS, DEFAULTS);
+    Settings { tenants: None, inline: vec![file], tokens: Vec::new(), state: None, ceilings, defaults }
+}
+
+fn only_tenant(settings: &Settings) -> Result<String, Failure> {
+    let mut names = mayfly_bridge::tenant_names(settings);
+    match (names.pop(), names.is_empty()) {
+        (Some(name), true) => Ok(name),
+        (None, _) => Err(Failure::usage("there is no tenant file in the `tenants` folder")),
+        (Some(last), false) => {
+            names.push(last);
+            Err(Failure::usage(format!("say whose rules hold with --tenant: {}", names.join(", "))))
+        }
+    }
+}
+
+fn read_script(path: &Path) -> Result<String, Failure> {
+    let shown = path.display();
+    let bytes = std::fs::read(path).map_err(|error| Failure::usage(format!("{shown}: {error}")))?;
+    String::from_utf8(bytes).map_err(|_| Failure::usage(format!("{shown}: is not text (UTF-8); only source is run")))
+}
+
+fn read_input(argument: &str) -> Result<String, Failure> {
+    let from = |what: &str, mut reader: Box<dyn Read>| {
+        let mut text = String::new();
+        let read = reader.by_ref().take(HTTP_BODY_BYTES_MAX).read_to_string(&mut text);
+        read.map(|_| text).map_err(|error| Failure::usage(format!("--input {what}: {error}")))
+    };
+    let text = match argument.strip_prefix('@') {
+        Some(file) => {
+            let opened = std::fs::File::open(file);
+            from(argument, Box::new(opened.map_err(|error| Failure::usage(format!("--input {argument}: {error}")))?))?
+        }
+        None if argument == "-" => from("-", Box::new(std::io::stdin()))?,
+        None => argument.to_owned(),
+    };
+    serde_json::from_str::<serde::de::IgnoredAny>(&text)
+        .map_err(|error| Failure::usage(format!("--input is not JSON: {error}")))?;
+    Ok(text)
+}

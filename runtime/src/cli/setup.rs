@@ -1,0 +1,40 @@
+//! In: a configuration. Out: settings of a bridge, checked, and the signals that end a server.
+//! May touch: tenant files, to check them before anything starts.
+//! Security boundary: no.
+
+use super::failure::Failure;
+use mayfly::config::Config;
+use mayfly_bridge::Settings;
+
+pub fn settings(config: &Config) -> Settings {
+    Settings {
+        tenants: Some(config.tenants.clone()),
+        inline: Vec::new(),
+        tokens: Vec::new(),
+        state: Some(config.state.clone()),
+        ceilings: config.ceilings,
+        defaults: config.defaults,
+    }
+}
+
+/// Everything that is wrong in tenant files, before a process is started for them.
+pub fn checked(settings: Settings) -> Result<Settings, Failure> {
+    match mayfly_bridge::check_tenants(&settings) {
+        mistakes if mistakes.is_empty() => Ok(settings),
+        mistakes => Err(mistakes.into()),
+    }
+}
+
+/// Ctrl-C, or the TERM of a service manager.
+pub async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
+        (Ok(mut interrupt), Ok(mut terminate)) => {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        _ => std::future::pending().await,
+    }
+}

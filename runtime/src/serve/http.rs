@@ -1,0 +1,113 @@
+//! In: one HTTP request. Out: one response, from the room that the path names.
+//! May touch: the request's body, up to its limit.
+//! Security boundary: yes, towards clients.
+
+use super::worker::Local;
+use crate::admit::{self, Admitted};
+use crate::limits::{HTTP_BODY_BYTES_MAX, HTTP_BODY_MS};
+use crate::respond::{self, Health, Problem, ProblemKind, Reply};
+use crate::run;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use http::{Method, Request};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming as Body;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// A client's own request id is kept up to this length.
+const REQUEST_ID_BYTES_MAX: usize = 128;
+/// How long a run waits for a free isolate before the client is told to come again.
+const QUEUE_MS: u64 = 1_000;
+
+pub(super) async fn answer(local: &Local, request: Request<Body>, admin: bool) -> Reply {
+    let request_id = request_id(&request);
+    let answered = route(local, request, admin, request_id.to_str().unwrap_or_default()).await;
+    let mut reply = answered.unwrap_or_else(|problem| respond::problem(&problem));
+    reply.headers_mut().insert(REQUEST_ID, request_id);
+    reply
+}
+
+async fn route(local: &Local, request: Request<Body>, admin: bool, request_id: &str) -> Result<Reply, Problem> {
+    match (request.method(), request.uri().path()) {
+        (&Method::GET | &Method::HEAD, "/healthz") => {
+            Ok(respond::health(&Health { status: "ok", reason: None, mistakes: Vec::new() }))
+        }
+        (&Method::GET | &Method::HEAD, "/readyz") => Ok(respond::health(&ready(local).await)),
+        (&Method::POST, "/v1/runs") if !admin => post_run(local, request, request_id).await,
+        (_, "/healthz" | "/readyz") => Err(method_not_allowed("GET")),
+        (_, "/v1/runs") if !admin => Err(method_not_allowed("POST")),
+        (_, path) => Err(Problem::new(ProblemKind::NotFound, format!("there is nothing at {path}"))),
+    }
+}
+
+fn method_not_allowed(allowed: &str) -> Problem {
+    Problem::new(ProblemKind::MethodNotAllowed, format!("use {allowed} here"))
+}
+
+async fn post_run(local: &Local, request: Request<Body>, request_id: &str) -> Result<Reply, Problem> {
+    if local.shared.draining.load(Ordering::Relaxed) {
+        return Err(Problem::new(ProblemKind::Draining, "this server is about to stop").retry_after_ms(1_000));
+    }
+    let token = token(&request)?;
+    let body = read(request).await?;
+    let waiting = Duration::from_millis(QUEUE_MS);
+    let permit = match tokio::time::timeout(waiting, local.shared.permits.acquire()).await {
+        Ok(Ok(permit)) => permit,
+        _ => {
+            let detail = "all isolates of this server are in use";
+            return Err(Problem::new(ProblemKind::Overloaded, detail).retry_after_ms(1_000));
+        }
+    };
+    let Admitted { job, session } =
+        admit::admit(&local.bridge, &local.remembered, token.as_bytes(), request_id, &body).await?;
+    drop(body);
+    let object = run::execute(&local.shared.host, job, &session).await;
+    // Whatever came out of it, it is told only to whom the bridge knows.
+    session.admission().await.inspect_err(|_| local.remembered.forget(token.as_bytes()))?;
+    drop(permit);
+    Ok(respond::run(&object))
+}
+
+fn token(request: &Request<Body>) -> Result<HeaderValue, Problem> {
+    let unauthorized = || Problem::new(ProblemKind::Unauthorized, "send `Authorization: Bearer TOKEN`");
+    let header = request.headers().get(AUTHORIZATION).ok_or_else(unauthorized)?;
+    let text = header.to_str().map_err(|_| unauthorized())?;
+    let (scheme, token) = text.split_once(' ').ok_or_else(unauthorized)?;
+    if !scheme.eq_ignore_ascii_case("bearer") || token.trim().is_empty() {
+        return Err(unauthorized());
+    }
+    HeaderValue::from_str(token.trim()).map_err(|_| unauthorized())
+}
+
+async fn read(request: Request<Body>) -> Result<Bytes, Problem> {
+    let limited = Limited::new(request.into_body(), HTTP_BODY_BYTES_MAX as usize).collect();
+    match tokio::time::timeout(Duration::from_millis(HTTP_BODY_MS), limited).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+            Err(Problem::too_large(format!("the body is longer than {HTTP_BODY_BYTES_MAX} bytes")))
+        }
+        Ok(Err(_)) => Err(Problem::bad_request("the body broke off")),
+        Err(_) => Err(Problem::bad_request(format!("the body did not arrive within {HTTP_BODY_MS} ms"))),
+    }
+}
+
+/// Ready means: not draining, and the bridge answers. Tenant files that did not load are told, and are no reason to
+/// send all other tenants away.
+async fn ready(local: &Local) -> Health {
+    if local.shared.draining.load(Ordering::Relaxed) {
+        return Health { status: "draining", reason: None, mistakes: Vec::new() };
+    }
+    match local.bridge.status().await {
+        Ok(status) => Health { status: "ok", reason: None, mistakes: status.mistakes },
+        Err(error) => Health { status: "unavailable", reason: Some(error.to_string()), mistakes: Vec::new() },
+    }
+}
+
+fn request_id<B>(request: &Request<B>) -> HeaderValue {
+    match request.headers().get(REQUEST_ID) {
+        Some(given) if given.len() <= REQUEST_ID_BYTES_MAX && given.to_str().is_ok() => given.clone(),
+        _ => HeaderValue::from_str(&ulid::Ulid::new().to_string()).unwrap_or(HeaderValue::from_static("none")),
+    }
+}

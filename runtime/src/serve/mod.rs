@@ -1,0 +1,128 @@
+//! In: connections. Out: HTTP requests to the rooms behind, one worker thread for each core.
+//! May touch: the listening sockets; nothing else of the machine after start-up.
+//! Security boundary: yes, towards clients: everything about a connection has a bound.
+
+mod http;
+mod worker;
+
+use crate::limits::{CONNECTIONS_MAX, DRAIN_MS};
+use crate::run::Host;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use tokio::sync::{Semaphore, mpsc};
+use worker::Worker;
+
+/// What a server is started with.
+pub struct Options {
+    pub listener: TcpListener,
+    /// Health alone, away from tenants.
+    pub admin_listener: Option<TcpListener>,
+    /// The bridge's Unix socket.
+    pub bridge_socket: PathBuf,
+    pub workers: usize,
+}
+
+/// What all workers of a server share.
+pub(crate) struct Shared {
+    pub host: Host,
+    pub bridge_socket: PathBuf,
+    pub draining: AtomicBool,
+    pub connections: AtomicUsize,
+    /// One for each isolate that may exist at once.
+    pub permits: Semaphore,
+}
+
+/// A connection on its way to a worker.
+pub(crate) struct Incoming {
+    stream: TcpStream,
+    admin: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error("{0}: {1}")]
+    Listen(SocketAddr, std::io::Error),
+    #[error("a worker thread could not be started: {0}")]
+    Worker(std::io::Error),
+    #[error("the listener broke: {0}")]
+    Accept(std::io::Error),
+}
+
+pub fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    let listener = TcpListener::bind(address).map_err(|error| ServeError::Listen(address, error))?;
+    listener.set_nonblocking(true).map_err(|error| ServeError::Listen(address, error))?;
+    Ok(listener)
+}
+
+/// Serves until `stop`, then lets runs in flight end, for `limits::DRAIN_MS` at most.
+pub async fn serve(host: Host, options: Options, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
+    let shared = Arc::new(Shared {
+        permits: Semaphore::new(host.engine.isolates_max() as usize),
+        host,
+        bridge_socket: options.bridge_socket,
+        draining: AtomicBool::new(false),
+        connections: AtomicUsize::new(0),
+    });
+    let workers: Vec<Worker> = (0..options.workers.max(1))
+        .map(|index| Worker::start(index, shared.clone()))
+        .collect::<Result<_, _>>()
+        .map_err(ServeError::Worker)?;
+    let accepting = async {
+        tokio::try_join!(
+            accept(&shared, &workers, options.listener, false),
+            accept_admin(&shared, &workers, options.admin_listener)
+        )
+    };
+    tokio::select! {
+        ended = accepting => { ended?; }
+        () = stop => {}
+    }
+    drain(&shared, workers).await;
+    Ok(())
+}
+
+async fn accept_admin(shared: &Shared, workers: &[Worker], listener: Option<TcpListener>) -> Result<(), ServeError> {
+    match listener {
+        Some(listener) => accept(shared, workers, listener, true).await,
+        None => Ok(()),
+    }
+}
+
+/// Each connection goes to the worker that holds the fewest: with a shared queue one core could get most of a handful.
+async fn accept(shared: &Shared, workers: &[Worker], listener: TcpListener, admin: bool) -> Result<(), ServeError> {
+    let listener = tokio::net::TcpListener::from_std(listener).map_err(ServeError::Accept)?;
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            // Out of descriptors, or the client is gone already: neither ends the server.
+            Err(error) => {
+                tracing::warn!(%error, "accept");
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                continue;
+            }
+        };
+        if shared.connections.load(Ordering::Relaxed) >= CONNECTIONS_MAX {
+            tracing::warn!(limit = CONNECTIONS_MAX, "too many connections: one was closed");
+            continue;
+        }
+        let Ok(stream) = stream.into_std() else { continue };
+        if let Some(worker) = workers.iter().min_by_key(|worker| worker.connections()) {
+            worker.take(Incoming { stream, admin });
+        }
+    }
+}
+
+async fn drain(shared: &Shared, workers: Vec<Worker>) {
+    shared.draining.store(true, Ordering::Relaxed);
+    tracing::info!(connections = shared.connections.load(Ordering::Relaxed), "draining");
+    workers.iter().for_each(Worker::stop);
+    let until = Instant::now() + Duration::from_millis(DRAIN_MS);
+    while shared.connections.load(Ordering::Relaxed) > 0 && Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+type Sender = mpsc::UnboundedSender<Incoming>;
