@@ -1,0 +1,45 @@
+//! In: nothing. Out: what waiting isolates and an idle server keep resident.
+//! May touch: /proc, the release binary.
+//! Security boundary: no.
+
+use crate::Error;
+use crate::isolate::{Bench, ORIGIN};
+use crate::server::Server;
+use crate::table::{Promise, Table};
+use mayfly::isolate::Isolate;
+use mayfly::limits::DEFAULTS;
+use std::time::Duration;
+
+const WAITING: &str = "export default async (input) => { const answer = await tools.wait(input); return answer; }";
+const HELD: usize = 400;
+
+pub fn measure(table: &mut Table) -> Result<(), Error> {
+    let bench = Bench::new()?;
+    futures::executor::block_on(async {
+        let program = bench.program(WAITING).await?;
+        drop(Isolate::start(&bench.engine, &program, "{\"n\":1}", &DEFAULTS, ORIGIN).await?);
+        let before = resident_kib("self")?;
+        let mut held = Vec::new();
+        for _ in 0..HELD {
+            held.push(Isolate::start(&bench.engine, &program, "{\"n\":1}", &DEFAULTS, ORIGIN).await?);
+        }
+        let each = (resident_kib("self")? - before) / HELD as f64;
+        let detail = format!("{HELD} isolates held");
+        table.line("waiting isolate, added resident memory", Promise::AtMost(350.0), each, "KiB", &detail);
+        Ok::<_, Error>(())
+    })?;
+    let server = Server::start("")?;
+    std::thread::sleep(Duration::from_millis(500));
+    let (serve, bridge) = (resident_kib(&server.pid().to_string())?, resident_kib(&server.bridge_pid.to_string())?);
+    let detail = format!("serve {:.1} MiB, bridge {:.1} MiB", serve / 1024.0, bridge / 1024.0);
+    // 60 MB as CONTRACT counts them.
+    table.line("serve and its bridge, idle, together", Promise::AtMost(60e6 / 1024.0), serve + bridge, "KiB", &detail);
+    Ok(())
+}
+
+/// Resident set of a process.
+fn resident_kib(pid: &str) -> Result<f64, Error> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+    Ok(line.split_whitespace().next().ok_or("no number")?.parse()?)
+}

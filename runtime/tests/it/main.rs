@@ -1,0 +1,16 @@
+//! Mayfly from outside: what a script sees, what a client sees, what an operator sees.
+//!
+//! `scripts` drives the isolate core without a socket, in virtual time. `http` and `command_line` start the real binary.
+
+mod harness;
+
+mod artifact;
+mod command_line;
+mod examples;
+mod hostile;
+mod http;
+mod images;
+mod scripts;
+mod syntax;
+mod tidy;
+mod upstreams;
