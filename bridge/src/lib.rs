@@ -1,0 +1,65 @@
+//! The bridge: the process with the sockets, the secrets, the policy and the audit, and the only door out of an isolate.
+//! The modules stand in the order in which a call travels through them.
+//!
+//! Each room takes the ticket of the room before and gives its own: `Ask`, `Permit`, `Pinned`, `Signed`, `RawReply`,
+//! `CleanReply`. The fields of a ticket are private to its room, so no other room can make one, and skipping a room does
+//! not compile.
+#![forbid(unsafe_code)]
+
+mod settings;
+
+mod fields;
+mod patterns;
+mod reload;
+mod secret;
+mod tenants;
+
+mod door;
+mod lane;
+mod server;
+
+mod quota;
+mod session;
+mod tokens;
+
+mod addresses;
+mod ask;
+mod audit;
+mod decide;
+mod dial;
+mod pool;
+mod record;
+mod redirect;
+mod resolve;
+mod scrub;
+mod sign;
+mod tls;
+
+mod explain;
+mod failure;
+mod harden;
+
+pub use decide::Considered;
+pub use explain::Explanation;
+pub use harden::harden_process;
+pub use mayfly_schemas::strict::Mistake;
+pub use resolve::{Answer, Lookup, LookupFailed};
+pub use server::{Error, World, serve, serve_in};
+pub use settings::{ExtraToken, Inline, Settings};
+pub use tokens::{Role, new_token};
+
+/// Everything that is wrong in the tenant files, all at once; empty when they load.
+pub fn check_tenants(settings: &Settings) -> Vec<Mistake> {
+    reload::check(settings)
+}
+
+/// Names of the tenants that load, in order: for commands that need one and were told none.
+pub fn tenant_names(settings: &Settings) -> Vec<String> {
+    reload::names(settings)
+}
+
+/// For `mayfly policy explain`: what the rules of a tenant say, without a running bridge and without its credentials. The
+/// error says why there is no such tenant.
+pub fn explain(settings: &Settings, tenant: &str, method: &str, url: &str) -> Result<Explanation, Vec<Mistake>> {
+    Ok(explain::explain(&reload::tenant_without_credentials(settings, tenant)?, method, url))
+}

@@ -1,0 +1,110 @@
+//! In: what happens in one call, as it happens. Out: its entry in the run's call list, and its audit record.
+//! May touch: the audit queue.
+//! Security boundary: no, but evidence: a call that is cut off leaves its record too.
+
+use crate::ask::Target;
+use crate::audit::{self, Audit, Entry};
+use crate::failure::{Failure, Kind};
+use mayfly_schemas::bridge_capnp::record;
+use std::time::Instant;
+
+/// One call under way. Dropped before its end, it is recorded as cancelled.
+pub struct Call {
+    entry: Entry,
+    started: Instant,
+    audit: Audit,
+    ended: bool,
+}
+
+impl Call {
+    /// `entry` says who calls; the rest is filled in here.
+    pub fn start(entry: Entry, audit: Audit) -> Call {
+        let entry = Entry { time: audit::now(), verdict: "allow", ..entry };
+        Call { entry, started: Instant::now(), audit, ended: false }
+    }
+
+    pub fn asks(&mut self, target: &Target) {
+        (self.entry.method, self.entry.url) = (target.method().to_string(), target.shown());
+        self.entry.rule.clear();
+    }
+
+    pub fn permitted(&mut self, rule: &str) {
+        self.entry.rule = rule.to_owned();
+    }
+
+    pub fn sends(&mut self, credential: Option<&str>, body_bytes: usize) {
+        self.entry.bytes_out += body_bytes as u64;
+        if let Some(name) = credential
+            && !self.entry.credentials.iter().any(|known| known == name)
+        {
+            self.entry.credentials.push(name.to_owned());
+        }
+    }
+
+    pub fn received(&mut self, status: u16, body_bytes: usize) {
+        self.entry.status = status;
+        self.entry.bytes_in += body_bytes as u64;
+    }
+
+    pub fn redirected(&mut self) {
+        self.entry.redirects += 1;
+    }
+
+    pub fn redirects(&self) -> u32 {
+        self.entry.redirects
+    }
+
+    pub fn failed(&mut self, failure: &Failure) {
+        self.entry.reason = failure.word();
+        self.entry.status = 0;
+        if let Kind::Policy(_) = failure.kind {
+            self.entry.verdict = "deny";
+            self.entry.rule.clone_from(&failure.rule);
+        }
+        if !failure.method.is_empty() {
+            (self.entry.method, self.entry.url) = (failure.method.clone(), failure.url.clone());
+        }
+    }
+
+    pub fn cancelled(&mut self) {
+        self.entry.verdict = "cancelled";
+    }
+
+    /// What the failure does not say about itself, the call knows.
+    pub fn place(&self) -> (&str, &str) {
+        (&self.entry.method, &self.entry.url)
+    }
+
+    pub fn write(&self, mut record: record::Builder<'_>, why: &str) {
+        record.set_method(&self.entry.method);
+        record.set_url(&self.entry.url);
+        record.set_status(self.entry.status);
+        record.set_micros(self.started.elapsed().as_micros() as u64);
+        record.set_bytes_out(self.entry.bytes_out);
+        record.set_bytes_in(self.entry.bytes_in);
+        let mut verdict = record.init_verdict();
+        verdict.set_allowed(self.entry.verdict == "allow");
+        verdict.set_rule(&self.entry.rule);
+        verdict.set_reason(why);
+    }
+
+    pub async fn end(mut self) {
+        self.ended = true;
+        let entry = self.finished();
+        self.audit.record(entry).await;
+    }
+
+    fn finished(&mut self) -> Entry {
+        let ms = (self.started.elapsed().as_micros() as f64) / 1_000.0;
+        Entry { ms, ..std::mem::take(&mut self.entry) }
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if !self.ended {
+            let entry = Entry { verdict: "cancelled", ..self.finished() };
+            self.audit.record_now(entry);
+        }
+    }
+}

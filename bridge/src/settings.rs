@@ -1,0 +1,42 @@
+//! In: what `mayfly.toml` and the command line came to. Out: the settings of one bridge, as JSON to a child process.
+//! May touch: nothing.
+//! Security boundary: no; it holds hashes and names, no secret.
+
+use crate::tokens::Role;
+use mayfly_schemas::limits::Limits;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Folder of `*.toml`, one tenant each, picked up again on change.
+    pub tenants: Option<PathBuf>,
+    /// Tenant files given as text.
+    pub inline: Vec<Inline>,
+    /// Tokens besides those in the files: `mayfly run` makes one for itself.
+    pub tokens: Vec<ExtraToken>,
+    /// Folder for `audit.jsonl`; without it the audit goes to tracing, target `audit`.
+    pub state: Option<PathBuf>,
+    pub ceilings: Limits,
+    pub defaults: Limits,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Inline {
+    /// Name for messages.
+    pub file: String,
+    pub text: String,
+    /// Relative paths of `file:` credentials start here.
+    pub folder: PathBuf,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExtraToken {
+    pub tenant: String,
+    /// 64 hexadecimal digits.
+    pub sha256: String,
+    pub role: Role,
+}

@@ -1,0 +1,158 @@
+//! In: a pinned permit. Out: the request as it will be sent, with the credential that its rule names.
+//! May touch: nothing; the value was read when the tenant file was.
+//! Security boundary: yes; after policy and before sending, the only place where a secret enters a request.
+//!
+//! The script's headers go along unless they frame the message, speak for the connection, or speak for us (where a proxy
+//! or an origin believes them). On a rule with a credential its own credentials stay behind too: otherwise a script
+//! could use our reach with a stranger's account, and carry data out through an allowed host. `range` stays behind there
+//! as well, for a secret that is echoed in two halves is not found by `scrub.rs`.
+
+use crate::ask::{Ask, Target};
+use crate::resolve::Pinned;
+use bytes::Bytes;
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use http_body_util::Full;
+use std::net::SocketAddr;
+
+/// A request with all it needs. Only `sign` makes it.
+pub struct Signed {
+    target: Target,
+    headers: HeaderMap,
+    body: Bytes,
+    addresses: Vec<SocketAddr>,
+    private: bool,
+    credential: Option<String>,
+}
+
+const DROPPED: [&str; 15] = [
+    "host",
+    "connection",
+    "keep-alive",
+    "forwarded",
+    "expect",
+    "te",
+    "trailer",
+    "via",
+    "content-length",
+    "transfer-encoding",
+    "accept-encoding",
+    "upgrade",
+    "http2-settings",
+    "x-real-ip",
+    "x-original-url",
+];
+/// Among them the headers by which a server takes another method than the one that was decided.
+const DROPPED_FAMILIES: [&str; 5] = ["proxy-", "x-forwarded-", "sec-websocket-", "x-http-method", "x-method-override"];
+/// Headers that name an account, by a part of their name.
+const CREDENTIAL_LIKE: [&str; 10] = [
+    "authorization",
+    "cookie",
+    "api-key",
+    "apikey",
+    "auth-token",
+    "access-token",
+    "private-token",
+    "security-token",
+    "session-token",
+    "x-token",
+];
+const RANGES: [&str; 2] = ["range", "if-range"];
+
+pub fn sign(pinned: Pinned) -> Signed {
+    let (permit, addresses) = pinned.into_parts();
+    let rule = permit.rule().clone();
+    let ask = permit.into_ask();
+    let mut headers = passed_on(&ask.headers, rule.credential.is_some());
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+    headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(concat!("mayfly/", env!("CARGO_PKG_VERSION"))));
+    let credential = rule.credential.as_ref().and_then(|credential| {
+        // Checked when the file was loaded.
+        let mut value = HeaderValue::from_bytes(credential.line.expose()).ok()?;
+        value.set_sensitive(true);
+        headers.insert(credential.header.clone(), value);
+        Some(credential.name.clone())
+    });
+    let target = ask.target().clone();
+    Signed { target, headers, body: ask.body, addresses, private: rule.private, credential }
+}
+
+impl Signed {
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    pub fn is_private(&self) -> bool {
+        self.private
+    }
+
+    /// The name of the credential in it.
+    pub fn credential(&self) -> Option<&str> {
+        self.credential.as_deref()
+    }
+
+    /// For HTTP/1: the path as request target, and `host`.
+    pub fn http1(&self) -> Option<http::Request<Full<Bytes>>> {
+        let url = self.target.url();
+        let path = match url.query() {
+            Some(query) => format!("{}?{query}", url.path()),
+            None => url.path().to_owned(),
+        };
+        let mut request = self.request(path)?;
+        request.headers_mut().insert(HOST, HeaderValue::from_str(&authority(url)).ok()?);
+        Some(request)
+    }
+
+    /// For HTTP/2: the whole URL, from which `:scheme`, `:authority` and `:path` are made.
+    pub fn http2(&self) -> Option<http::Request<Full<Bytes>>> {
+        self.request(self.target.url().as_str().to_owned())
+    }
+
+    fn request(&self, uri: String) -> Option<http::Request<Full<Bytes>>> {
+        let mut request = http::Request::new(Full::new(self.body.clone()));
+        *request.method_mut() = self.target.method().clone();
+        *request.uri_mut() = uri.parse().ok()?;
+        *request.headers_mut() = self.headers.clone();
+        Some(request)
+    }
+}
+
+/// Host and, unless it is the scheme's own, port.
+fn authority(url: &url::Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+fn passed_on(headers: &HeaderMap, has_credential: bool) -> HeaderMap {
+    let named: Vec<String> = connection_named(headers);
+    let stays = |name: &HeaderName| {
+        let name = name.as_str();
+        DROPPED.contains(&name)
+            || DROPPED_FAMILIES.iter().any(|family| name.starts_with(family))
+            || named.iter().any(|other| other == name)
+            || (has_credential && (is_credential_like(name) || RANGES.contains(&name)))
+    };
+    headers.iter().filter(|(name, _)| !stays(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// Headers that the `connection` header declares to be for one hop.
+fn connection_named(headers: &HeaderMap) -> Vec<String> {
+    let values = headers.get_all(CONNECTION).into_iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(|name| name.trim().to_ascii_lowercase()).collect()
+}
+
+pub fn is_credential_like(name: &str) -> bool {
+    CREDENTIAL_LIKE.iter().any(|part| name.contains(part))
+}
+
+/// What a redirect to another origin must not take along: the script meant it for the first one.
+pub fn without_credentials(ask: &mut Ask) {
+    let gone: Vec<HeaderName> = ask.headers.keys().filter(|name| is_credential_like(name.as_str())).cloned().collect();
+    for name in gone {
+        ask.headers.remove(name);
+    }
+}

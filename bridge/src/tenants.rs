@@ -1,0 +1,368 @@
+//! In: the text of one tenant file. Out: the tenant, or every mistake in the file at once.
+//! May touch: the sources of its credentials (`secret.rs`).
+//! Security boundary: yes; a rule read more widely than it was written is a hole. What is odd is a mistake, not a guess.
+
+use crate::fields::{At, Reading, Table};
+use crate::patterns::Pattern;
+use crate::quota::Quota;
+use crate::scrub::Scrubber;
+use crate::secret::{Secret, Source};
+use crate::tokens::{Role, TokenHash, parse_hash};
+use http::{HeaderName, HeaderValue, Method};
+use mayfly_schemas::limits::{Limits, LimitsAsked, RUNS_IN_FLIGHT, RUNS_PER_MINUTE};
+use mayfly_schemas::strict::Mistake;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use toml::de::DeTable;
+
+/// One tenant as its file says; replaced as a whole when the file changes.
+pub struct Tenant {
+    pub name: String,
+    /// Unique among all loaded tenants of this process: what belongs to a former version is never used for a newer one.
+    pub version: u64,
+    pub tokens: Vec<(TokenHash, Role)>,
+    pub rules: Vec<Arc<Rule>>,
+    pub ceilings: Limits,
+    pub defaults: Limits,
+    pub runs_in_flight: u32,
+    pub runs_per_minute: u32,
+    pub scrubber: Scrubber,
+    pub quota: Arc<Quota>,
+    /// Files whose change makes this tenant a new one.
+    pub credential_files: Vec<PathBuf>,
+}
+
+pub struct Rule {
+    pub name: String,
+    pub allow: bool,
+    pub pattern: Pattern,
+    /// Empty: every method.
+    pub methods: Vec<Method>,
+    pub credential: Option<Arc<Credential>>,
+    pub private: bool,
+}
+
+pub struct Credential {
+    pub name: String,
+    pub header: HeaderName,
+    /// The header's whole value, as it is sent.
+    pub line: Secret,
+    /// The secret alone, as it is looked for in replies.
+    pub value: Secret,
+}
+
+/// What a file is read with.
+pub struct Frame<'a> {
+    /// Relative paths of `file:` credentials start here.
+    pub folder: &'a Path,
+    pub ceilings: &'a Limits,
+    pub defaults: &'a Limits,
+    /// Whether credentials are needed, or only their names (`mayfly policy explain` runs without them).
+    pub values: bool,
+}
+
+const TENANT_KEYS: [&str; 6] = ["tenant", "token", "credential", "rule", "tools", "limits"];
+const RULE_KEYS: [&str; 6] = ["name", "allow", "deny", "methods", "credential", "private"];
+/// Headers whose value is ours or the connection's.
+const NO_CREDENTIAL: [&str; 8] =
+    ["host", "connection", "content-length", "transfer-encoding", "te", "upgrade", "expect", "accept-encoding"];
+
+/// Why a file is no tenant. Its credential files are named here too: one that appears may be what was missing.
+pub struct Rejected {
+    pub mistakes: Vec<Mistake>,
+    pub credential_files: Vec<PathBuf>,
+}
+
+pub fn parse(file: &str, text: &str, frame: &Frame<'_>) -> Result<Tenant, Rejected> {
+    let mut reading = Reading { file, text, mistakes: Vec::new() };
+    let (root, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        reading.mistake(error.span().map_or(0, |span| span.start), error.message());
+    }
+    let root = Table { map: root.get_ref(), at: 0 };
+    reading.only(root, &TENANT_KEYS);
+    for tools in reading.tables(root, "tools") {
+        let hint = "reach the service with [[rule]] and fetch until then";
+        reading.hinted(tools.at, "[[tools]] come in a later version", hint);
+    }
+    let name = tenant_name(&mut reading, root);
+    let tokens = reading.tables(root, "token").into_iter().filter_map(|table| token(&mut reading, table)).collect();
+    let (credentials, known, credential_files) = credentials(&mut reading, root, frame);
+    let rules = rules(&mut reading, root, &credentials, &known);
+    let limits = limits(&mut reading, root, frame);
+    if !reading.mistakes.is_empty() {
+        reading.mistakes.sort_by_key(|mistake| mistake.line);
+        return Err(Rejected { mistakes: reading.mistakes, credential_files });
+    }
+    Ok(Tenant {
+        name,
+        version: 0,
+        tokens,
+        rules,
+        ceilings: limits.ceilings,
+        defaults: frame.defaults.at_most(&limits.ceilings),
+        runs_in_flight: limits.runs_in_flight,
+        runs_per_minute: limits.runs_per_minute,
+        scrubber: Scrubber::new(&credentials),
+        quota: Arc::default(),
+        credential_files,
+    })
+}
+
+fn tenant_name(reading: &mut Reading<'_>, root: Table<'_>) -> String {
+    let Some(name) = reading.required(root, "tenant", "the file") else { return String::new() };
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    if name.value.is_empty() || name.value.len() > 64 || !name.value.bytes().all(fits) {
+        let hint = "use up to 64 letters, digits, `-`, `_` and `.`";
+        reading.hinted(name.at, format!("`{}` is no tenant name", name.value), hint);
+    }
+    name.value.to_owned()
+}
+
+fn token(reading: &mut Reading<'_>, table: Table<'_>) -> Option<(TokenHash, Role)> {
+    reading.only(table, &["sha256", "role"]);
+    let hash = reading.required(table, "sha256", "this [[token]]").and_then(|text| {
+        let hash = parse_hash(text.value);
+        if hash.is_none() {
+            let hint = "`mayfly token new` prints the line; the token itself does not belong here";
+            reading.hinted(text.at, "`sha256` is not 64 hexadecimal digits", hint);
+        }
+        hash
+    });
+    let role = match reading.text(table, "role") {
+        None => Some(Role::Runner).filter(|_| !table.map.contains_key("role")),
+        Some(word) => Role::parse(word.value).or_else(|| {
+            let hint = format!("roles: {}", Role::WORDS.join(", "));
+            reading.hinted(word.at, format!("unknown role `{}`", word.value), hint);
+            None
+        }),
+    };
+    Some((hash?, role?))
+}
+
+type Credentials = (Vec<Arc<Credential>>, HashSet<String>, Vec<PathBuf>);
+
+/// The credentials that have values, the names of all, and the files they were read from.
+fn credentials(reading: &mut Reading<'_>, root: Table<'_>, frame: &Frame<'_>) -> Credentials {
+    let (mut found, mut known, mut files) = (Vec::new(), HashSet::new(), Vec::new());
+    for table in reading.tables(root, "credential") {
+        reading.only(table, &["name", "from", "header", "format"]);
+        let name = reading.required(table, "name", "this [[credential]]");
+        if let Some(name) = &name
+            && !known.insert(name.value.to_owned())
+        {
+            reading.mistake(name.at, format!("there is another credential `{}`", name.value));
+        }
+        let header = header(reading, table);
+        let format = format(reading, table);
+        let value = value(reading, table, frame, &mut files);
+        if let (Some(name), Some(header), Some(format), Some(value)) = (name, header, format, value) {
+            let line = Secret::new(fill(format.value, &value));
+            if HeaderValue::from_bytes(line.expose()).is_err() {
+                let what = format!("the value of credential `{}` has characters that no header can carry", name.value);
+                reading.hinted(table.at, what, "it must be one line of visible characters");
+                continue;
+            }
+            found.push(Arc::new(Credential { name: name.value.to_owned(), header, line, value }));
+        }
+    }
+    (found, known, files)
+}
+
+fn header(reading: &mut Reading<'_>, table: Table<'_>) -> Option<HeaderName> {
+    if !table.map.contains_key("header") {
+        reading.hinted(table.at, "this [[credential]] has no `header`", "most services take `authorization`");
+    }
+    let text = reading.text(table, "header")?;
+    let name = HeaderName::from_bytes(text.value.as_bytes()).ok();
+    let name = name.filter(|name| !NO_CREDENTIAL.contains(&name.as_str()));
+    if name.is_none() {
+        reading.mistake(text.at, format!("`{}` cannot carry a credential", text.value));
+    }
+    name
+}
+
+fn format<'t>(reading: &mut Reading<'_>, table: Table<'t>) -> Option<At<&'t str>> {
+    if !table.map.contains_key("format") {
+        return Some(At { value: "{}", at: table.at });
+    }
+    let format = reading.text(table, "format")?;
+    if format.value.matches("{}").count() != 1 {
+        reading.hinted(format.at, "`format` needs one `{}` where the value goes", "for example \"Bearer {}\"");
+        return None;
+    }
+    Some(format)
+}
+
+fn fill(format: &str, value: &Secret) -> Vec<u8> {
+    let (before, after) = format.split_once("{}").unwrap_or((format, ""));
+    [before.as_bytes(), value.expose(), after.as_bytes()].concat()
+}
+
+fn value(reading: &mut Reading<'_>, table: Table<'_>, frame: &Frame<'_>, files: &mut Vec<PathBuf>) -> Option<Secret> {
+    let from = reading.required(table, "from", "this [[credential]]")?;
+    let source = Source::parse(from.value, frame.folder);
+    if let Ok(Source::File(path)) = &source {
+        files.push(path.clone());
+    }
+    let value = match source {
+        Ok(_) if !frame.values => return None,
+        Ok(source) => source.read(),
+        Err(error) => Err(error),
+    };
+    value.map_err(|error| reading.hinted(from.at, error.to_string(), error.hint())).ok()
+}
+
+fn rules(
+    reading: &mut Reading<'_>,
+    root: Table<'_>,
+    credentials: &[Arc<Credential>],
+    known: &HashSet<String>,
+) -> Vec<Arc<Rule>> {
+    let mut names = HashSet::new();
+    let mut rules = Vec::new();
+    for table in reading.tables(root, "rule") {
+        reading.only(table, &RULE_KEYS);
+        let name = reading.required(table, "name", "this [[rule]]");
+        if let Some(name) = &name
+            && !names.insert(name.value.to_owned())
+        {
+            reading.mistake(name.at, format!("there is another rule \"{}\"", name.value));
+        }
+        let reach = reach(reading, table);
+        let methods = methods(reading, table);
+        let credential = reading.text(table, "credential");
+        let private = reading.flag(table, "private");
+        if let Some(credential) = &credential
+            && !known.contains(credential.value)
+        {
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
+            let hint = match mayfly_schemas::strict::nearest(credential.value, &known) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "each credential is a [[credential]] of this file".to_owned(),
+            };
+            reading.hinted(credential.at, format!("there is no credential `{}`", credential.value), hint);
+        }
+        let (Some(name), Some((allow, pattern))) = (name, reach) else { continue };
+        check_rule(reading, table, allow, &pattern, credential.is_some(), private);
+        let credential = credential.and_then(|at| credentials.iter().find(|known| known.name == at.value).cloned());
+        rules.push(Arc::new(Rule { name: name.value.to_owned(), allow, pattern, methods, credential, private }));
+    }
+    rules
+}
+
+/// `allow` or `deny`: exactly one.
+fn reach(reading: &mut Reading<'_>, table: Table<'_>) -> Option<(bool, Pattern)> {
+    let (allow, deny) = (reading.text(table, "allow"), reading.text(table, "deny"));
+    let (allows, text) = match (allow, deny) {
+        (Some(_), Some(deny)) => {
+            reading.hinted(deny.at, "this [[rule]] has both `allow` and `deny`", "write two rules; deny wins");
+            return None;
+        }
+        (Some(allow), None) => (true, allow),
+        (None, Some(deny)) => (false, deny),
+        (None, None) => {
+            if !table.map.contains_key("allow") && !table.map.contains_key("deny") {
+                reading.mistake(table.at, "this [[rule]] has neither `allow` nor `deny`");
+            }
+            return None;
+        }
+    };
+    match Pattern::parse(text.value) {
+        Ok(pattern) => Some((allows, pattern)),
+        Err(error) => {
+            reading.hinted(text.at, error.what, error.hint);
+            None
+        }
+    }
+}
+
+fn methods(reading: &mut Reading<'_>, table: Table<'_>) -> Vec<Method> {
+    let Some(words) = reading.texts(table, "methods") else { return Vec::new() };
+    if words.is_empty() {
+        reading.hinted(table.at, "`methods` is empty", "leave it out for every method, or the rule for none");
+    }
+    let mut methods = Vec::new();
+    for word in words {
+        let upper = word.value.to_ascii_uppercase();
+        match Method::from_bytes(word.value.as_bytes()) {
+            _ if matches!(upper.as_str(), "CONNECT" | "TRACE" | "TRACK") => {
+                reading.mistake(word.at, format!("the method {upper} is never sent"));
+            }
+            Ok(method) if word.value == upper => methods.push(method),
+            _ => reading.hinted(word.at, format!("`{}` is no method", word.value), format!("did you mean `{upper}`?")),
+        }
+    }
+    methods
+}
+
+/// What a rule must not combine.
+fn check_rule(
+    reading: &mut Reading<'_>,
+    table: Table<'_>,
+    allow: bool,
+    pattern: &Pattern,
+    credential: bool,
+    private: bool,
+) {
+    if !allow && (credential || private) {
+        reading.mistake(table.at, "a deny rule has no `credential` and no `private`");
+    }
+    if allow && private && !pattern.names_host() {
+        let hint = "write the host in full: `private = true` opens this network to whatever the pattern matches";
+        reading.hinted(table.at, "`private = true` needs a rule that names its host", hint);
+    }
+    if allow && credential && !pattern.names_domain() {
+        let hint = "write at least the last two labels of the host: whoever matches gets the credential";
+        reading.hinted(table.at, "a credential needs a rule that names its host", hint);
+    }
+    if allow && credential && !private && !pattern.is_https() {
+        reading.hinted(table.at, "a credential would be sent over plain http", "write https");
+    }
+}
+
+struct TenantLimits {
+    ceilings: Limits,
+    runs_in_flight: u32,
+    runs_per_minute: u32,
+}
+
+fn limits(reading: &mut Reading<'_>, root: Table<'_>, frame: &Frame<'_>) -> TenantLimits {
+    let mut limits =
+        TenantLimits { ceilings: *frame.ceilings, runs_in_flight: RUNS_IN_FLIGHT, runs_per_minute: RUNS_PER_MINUTE };
+    let Some(table) = reading.table(root, "limits") else { return limits };
+    let names = limit_names();
+    let known: Vec<&str> = names.iter().map(String::as_str).chain(["runs_in_flight", "runs_per_minute"]).collect();
+    reading.only(table, &known);
+    for name in &names {
+        let Some(asked) = reading.number(table, name) else { continue };
+        match lowered(limits.ceilings, name, asked.value, frame.ceilings) {
+            Ok(lower) => limits.ceilings = lower,
+            Err(refused) => reading.hinted(asked.at, refused, "a tenant may only lower the server's limits"),
+        }
+    }
+    let mut runs = |key, default| match reading.number(table, key) {
+        None => default,
+        Some(At { value, at }) => u32::try_from(value).unwrap_or_else(|_| {
+            reading.mistake(at, format!("{key} = {value} is too large"));
+            default
+        }),
+    };
+    limits.runs_in_flight = runs("runs_in_flight", RUNS_IN_FLIGHT);
+    limits.runs_per_minute = runs("runs_per_minute", RUNS_PER_MINUTE);
+    limits
+}
+
+fn limit_names() -> Vec<String> {
+    match serde_json::to_value(mayfly_schemas::limits::CEILINGS) {
+        Ok(serde_json::Value::Object(fields)) => fields.keys().cloned().collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn lowered(limits: Limits, name: &str, value: u64, ceilings: &Limits) -> Result<Limits, String> {
+    let asked = serde_json::Value::from_iter([(name.to_owned(), serde_json::Value::from(value))]);
+    let asked: LimitsAsked = serde_json::from_value(asked).map_err(|_| format!("{name} = {value} is too large"))?;
+    limits.with(&asked, ceilings).map_err(|refused| refused.to_string())
+}

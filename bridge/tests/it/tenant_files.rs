@@ -1,0 +1,203 @@
+//! In: tenant files with mistakes. Out: every mistake, with file, line and what to do.
+//! May touch: temporary folders.
+//! Security boundary: no; holds the tests of tenants and fields.
+
+use crate::harness::Setup;
+use mayfly_bridge::check_tenants;
+
+fn mistakes(text: &str) -> Vec<String> {
+    let setup = Setup::new();
+    setup.write("acme", text);
+    let folder = setup.settings.tenants.as_ref().unwrap().display().to_string();
+    check_tenants(&setup.settings).iter().map(|mistake| mistake.to_string().replace(&folder, "")).collect()
+}
+
+/// A file with these lines after its first.
+fn one(lines: &str) -> String {
+    let found = mistakes(&format!("tenant = \"acme\"\n{lines}"));
+    assert_eq!(found.len(), 1, "{lines}: {found:?}");
+    found[0].clone()
+}
+
+fn rule(lines: &str) -> String {
+    one(&format!("[[rule]]\nname = \"r\"\n{lines}\n"))
+}
+
+#[test]
+fn a_whole_file_without_mistakes_loads() {
+    let text = r#"
+tenant = "acme"
+[[token]]
+sha256 = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+role = "auditor"
+[[credential]]
+name = "path"
+from = "env:PATH"
+header = "X-Api-Key"
+[[rule]]
+name = "read repositories"
+allow = "https://api.example.com/repos/**"
+methods = ["GET"]
+credential = "path"
+private = false
+[[rule]]
+name = "never secrets"
+deny = "https://api.example.com/repos/*/*/actions/secrets/**"
+[[rule]]
+name = "every public host"
+allow = "http://**"
+[limits]
+memory_mib = 64
+runs_in_flight = 64
+runs_per_minute = 6000
+"#;
+    assert_eq!(mistakes(text), Vec::<String>::new());
+}
+
+#[test]
+fn all_mistakes_are_told_at_once_in_the_order_of_lines() {
+    let found = mistakes(
+        "tenant = \"acme\"\ncolor = 1\n[[token]]\nrole = \"king\"\n[[rule]]\nname = 7\n[limits]\nmemroy_mib = 1\n",
+    );
+    assert_eq!(
+        found,
+        [
+            "/acme.toml:2: unknown key `color`\n  hint: known here: tenant, token, credential, rule, tools, limits",
+            "/acme.toml:3: this [[token]] has no `sha256`",
+            "/acme.toml:4: unknown role `king`\n  hint: roles: runner, deployer, auditor, admin",
+            "/acme.toml:5: this [[rule]] has neither `allow` nor `deny`",
+            "/acme.toml:6: `name` is a string, not integer",
+            "/acme.toml:8: unknown key `memroy_mib`\n  hint: did you mean `memory_mib`?",
+        ]
+    );
+}
+
+#[test]
+fn each_mistake_says_where_and_what_to_do() {
+    #[rustfmt::skip]
+    let table = [
+        (mistakes("x").remove(0), "/acme.toml:1: "),
+        (mistakes("").remove(0), "/acme.toml:1: the file has no `tenant`"),
+        (mistakes("tenant = \"a/b\"").remove(0), "`a/b` is no tenant name"),
+        (one("[[token]]\nsha256 = \"mf_abc\"\n"), ":3: `sha256` is not 64 hexadecimal digits\n  hint: `mayfly token new`"),
+        (one("[[tools]]\nname = \"github\"\nopenapi = \"x\"\n"), ":2: [[tools]] come in a later version"),
+        (one("[token]\n"), ":2: `token` is not a list of tables\n  hint: write [[token]]"),
+        (rule("allow = \"https://x.test/**\"\ndeny = \"https://x.test/**\""), ":5: this [[rule]] has both `allow` and `deny`"),
+        (rule("allow = \"https://x.test/**\"\nalow = \"\""), ":5: unknown key `alow`\n  hint: did you mean `allow`?"),
+        (rule("allow = \"https://x.test/**\"\ncredential = \"gihub\""), ":5: there is no credential `gihub`"),
+        (rule("allow = \"https://x.test/**\"\nmethods = [\"get\"]"), ":5: `get` is no method\n  hint: did you mean `GET`?"),
+        (rule("allow = \"https://x.test/**\"\nmethods = [\"CONNECT\"]"), "the method CONNECT is never sent"),
+        (rule("allow = \"https://x.test/**\"\nmethods = []"), "`methods` is empty"),
+        (rule("allow = \"https://x.test/**\"\nmethods = \"GET\""), "`methods` is a list of strings, not string"),
+        (rule("allow = \"https://x.test/**\"\nprivate = \"yes\""), "`private` is true or false, not string"),
+        (rule("allow = \"http://**\"\nprivate = true"), "`private = true` needs a rule that names its host"),
+        (rule("allow = \"http://*.corp.test/**\"\nprivate = true"), "`private = true` needs a rule that names its host"),
+        (rule("deny = \"https://x.test/**\"\nprivate = true"), "a deny rule has no `credential` and no `private`"),
+        (rule("allow = \"x.test/**\""), ":4: `x.test/**`: no scheme\n  hint: scheme, host, port and path"),
+        (rule("allow = \"ftp://x.test/**\""), "neither http nor https"),
+        (rule("allow = \"HTTPS://x.test/**\""), "neither http nor https"),
+        (rule("allow = \"https:///x\""), "a host is needed"),
+        (rule("allow = \"https://u@x.test/\""), "a host is needed, without user and password"),
+        (rule("allow = \"https://x.test/?a\""), "a query or fragment takes no part"),
+        (rule("allow = \"https://api-*.x.test/\""), "a `*` stands for a whole label"),
+        (rule("allow = \"https://x.test/repo-*\""), "a `*` stands for a whole segment"),
+        (rule("allow = \"https://x.test/a/../b\""), "the path can be read in two ways"),
+        (rule("allow = \"https://x.test/a//b\""), "the path can be read in two ways"),
+        (rule("allow = \"https://x.test/a%2fb\""), "the path can be read in two ways"),
+        (rule("allow = \"https://x.test:99999/\""), "invalid port"),
+        (rule("allow = \"https://[::1/\""), "invalid IPv6"),
+        (one("[limits]\nmemory_mib = 4096\n"), ":3: memory_mib = 4096 is above the limit 128\n  hint: a tenant may only lower"),
+        (one("[limits]\nmemory_mib = 1\n"), "memory_mib = 1 is below the minimum 8"),
+        (one("[limits]\ncpu_ms = -1\n"), "`cpu_ms` is a whole number, not integer"),
+        (one("[limits]\nruns_in_flight = 9999999999\n"), "runs_in_flight = 9999999999 is too large"),
+        (one("[limits]\ntimers = 99999999999\n"), "timers = 99999999999 is too large"),
+    ];
+    for (got, expected) in table {
+        assert!(got.contains(expected), "{got}\n  does not contain\n{expected}");
+    }
+}
+
+#[test]
+fn a_mistake_in_a_credential_names_its_source_and_never_its_value() {
+    let credential = |from: &str, more: &str| one(&format!("[[credential]]\nname = \"k\"\nfrom = \"{from}\"\n{more}"));
+    let header = "header = \"authorization\"\n";
+    #[rustfmt::skip]
+    let table = [
+        (credential("env:MAYFLY_TEST_NOT_SET", header), ":4: environment variable MAYFLY_TEST_NOT_SET is not set\n  hint: set it for"),
+        (credential("file:missing", header), "/missing cannot be read: entity not found"),
+        (credential("vault:x", header), "`vault:` credentials are not in this version\n  hint: write env:NAME or file:PATH"),
+        (credential("openbao:x", header), "`openbao:` credentials are not in this version"),
+        (credential("sk-live-oops", header), ":4: `from` names no source of a credential\n  hint: write env:NAME or file:PATH"),
+        (credential("env:PATH", ""), ":2: this [[credential]] has no `header`\n  hint: most services take `authorization`"),
+        (credential("env:PATH", "header = \"a b\"\n"), "`a b` cannot carry a credential"),
+        (credential("env:PATH", "header = \"host\"\n"), "`host` cannot carry a credential"),
+        (credential("env:PATH", "header = \"x\"\nformat = \"Bearer\"\n"), "`format` needs one `{}`"),
+        (credential("env:PATH", "header = \"x\"\nformat = \"{}{}\"\n"), "`format` needs one `{}`"),
+        (credential("env:PATH", "header = \"x\"\nfromat = \"{}\"\n"), "did you mean `format`?"),
+    ];
+    for (got, expected) in table {
+        assert!(got.contains(expected), "{got}\n  does not contain\n{expected}");
+    }
+    assert!(!credential("sk-live-oops", header).contains("oops"), "it may be the value itself");
+    let setup = Setup::new();
+    setup.secret("key", "two\nlines-of-secret");
+    setup.secret("empty", "\n");
+    let file = |name: &str| format!("[[credential]]\nname = \"{name}\"\nfrom = \"file:{name}\"\nheader = \"x\"\n");
+    setup.write("acme", &format!("tenant = \"acme\"\n{}{}", file("key"), file("empty")));
+    let found: Vec<String> = check_tenants(&setup.settings).iter().map(ToString::to_string).collect();
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].contains("the value of credential `key` has characters that no header can carry"), "{found:?}");
+    assert!(found[1].contains("empty is empty"), "{found:?}");
+    assert!(!found[0].contains("lines-of-secret"));
+}
+
+#[test]
+fn a_credential_goes_only_where_the_rule_names_the_owner_and_not_in_clear() {
+    let with = |rule: &str| {
+        let credential = "[[credential]]\nname = \"k\"\nfrom = \"env:PATH\"\nheader = \"x\"\n";
+        mistakes(&format!("tenant = \"acme\"\n{credential}[[rule]]\nname = \"r\"\ncredential = \"k\"\n{rule}\n"))
+    };
+    assert_eq!(with("allow = \"https://*.example.com/**\""), Vec::<String>::new());
+    assert_eq!(with("allow = \"http://x.test/**\"\nprivate = true"), Vec::<String>::new());
+    for pattern in ["https://**", "https://**.com/**", "https://*/**", "https://*.*.com/**"] {
+        let found = with(&format!("allow = \"{pattern}\""));
+        assert!(
+            found.len() == 1 && found[0].contains("a credential needs a rule that names its host"),
+            "{pattern}: {found:?}"
+        );
+    }
+    assert!(with("allow = \"http://x.test/**\"")[0].contains("over plain http"));
+    assert!(with("deny = \"https://x.test/**\"")[0].contains("a deny rule has no `credential`"));
+}
+
+#[test]
+fn two_of_a_kind_are_mistakes() {
+    let rules = "[[rule]]\nname = \"r\"\nallow = \"https://x.test\"\n".repeat(2);
+    assert!(one(&rules).contains(":6: there is another rule \"r\""));
+    let credentials = "[[credential]]\nname = \"k\"\nfrom = \"env:PATH\"\nheader = \"x\"\n".repeat(2);
+    assert!(one(&credentials).contains(":7: there is another credential `k`"));
+    let setup = Setup::new();
+    let token = format!("[[token]]\nsha256 = \"{}\"\n", "a".repeat(64));
+    setup.write("one", &format!("tenant = \"acme\"\n{token}"));
+    setup.write("two", &format!("tenant = \"acme\"\n{token}"));
+    setup.write("zzz", &format!("tenant = \"other\"\n{token}"));
+    let found: Vec<String> = check_tenants(&setup.settings).iter().map(ToString::to_string).collect();
+    assert!(found[0].contains("two.toml: another file has the tenant \"acme\" already"), "{found:?}");
+    assert!(found[1].contains("zzz.toml: a token of tenant \"other\" is listed already"), "{found:?}");
+}
+
+#[test]
+fn a_missing_folder_and_a_missing_tenant_are_mistakes() {
+    let mut setup = Setup::new();
+    let (_, sha256) = mayfly_bridge::new_token();
+    setup.settings.tokens.push(mayfly_bridge::ExtraToken {
+        tenant: "nobody".into(),
+        sha256,
+        role: mayfly_bridge::Role::Runner,
+    });
+    assert!(check_tenants(&setup.settings)[0].what.contains("there is no tenant \"nobody\""));
+    setup.settings.tokens.clear();
+    setup.settings.tenants = Some(setup.folder.path().join("nowhere"));
+    let found = check_tenants(&setup.settings);
+    assert!(found.len() == 1 && found[0].what.contains("cannot be read"), "{found:?}");
+}

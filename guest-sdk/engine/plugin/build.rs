@@ -1,0 +1,33 @@
+//! In: the prelude's TypeScript. Out: one JavaScript file per module in OUT_DIR, and the list that `prelude.rs` includes.
+//! May touch: `guest-sdk/js` and OUT_DIR.
+//! Security boundary: no.
+
+use std::{env, fmt::Write, fs, path::Path};
+
+/// Shadow stack of the module. QuickJS's own limit (`limits.rs`) ends recursion well before it.
+const SHADOW_STACK_BYTES: u32 = 1 << 20;
+
+fn main() {
+    println!("cargo:rustc-link-arg=-zstack-size={SHADOW_STACK_BYTES}");
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../js");
+    println!("cargo:rerun-if-changed={}", sources.display());
+    let out = env::var("OUT_DIR").expect("cargo sets OUT_DIR");
+    let mut names: Vec<String> = fs::read_dir(&sources)
+        .expect("the prelude is there")
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| name.ends_with(".ts") && !name.ends_with(".d.ts"))
+        .collect();
+    names.sort();
+
+    let mut list = String::from("&[\n");
+    for name in &names {
+        let source = fs::read_to_string(sources.join(name)).expect("the prelude is readable");
+        let transpiled = mayfly_transpiler::transpile(name, &source)
+            .unwrap_or_else(|refused| panic!("{name}:{}:{}: {}", refused.line, refused.column, refused.message));
+        let stem = name.trim_end_matches(".ts");
+        fs::write(Path::new(&out).join(format!("{stem}.js")), transpiled.javascript).expect("OUT_DIR is writable");
+        let _ = writeln!(list, "(\"mayfly:{stem}\", include_str!(concat!(env!(\"OUT_DIR\"), \"/{stem}.js\"))),");
+    }
+    list.push(']');
+    fs::write(Path::new(&out).join("prelude.rs"), list).expect("OUT_DIR is writable");
+}

@@ -1,0 +1,25 @@
+/* In: nothing; forced into every QuickJS source file by `build-engine` (-include). Out: two corrected platform choices.
+ * May touch: macros only. Security boundary: no (the host's own limits are), but it makes limits fail cleanly.
+ *
+ * QuickJS-ng takes a plain WASI target to have neither a stack it can measure nor a way to size an allocation:
+ * its stack check is compiled out (endless recursion traps instead of throwing a RangeError) and its memory limit
+ * counts 8 bytes for every allocation, however large. Both work here: clang gives the shadow stack's address, and
+ * wasi-libc has malloc_usable_size. The system headers come first, because they need `__wasi__`. */
+#include <assert.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <malloc.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#undef __wasi__
+#define __GLIBC__ 2

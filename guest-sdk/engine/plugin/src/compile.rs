@@ -1,0 +1,51 @@
+//! In: JavaScript module source. Out: QuickJS bytecode without source but with lines and columns, or the syntax error.
+//! May touch: the isolate's heap; the isolate is thrown away afterwards.
+//! Security boundary: no. Parsing hostile source is why this runs in an isolate of its own.
+
+use crate::modules::{self, Sources};
+use rquickjs::{Ctx, Module, Value, WriteOptions};
+
+/// Compiles one module. The error is the JSON that `mayfly-abi` describes at `Answer`.
+pub fn compile(ctx: &Ctx<'_>, name: &str, source: &[u8]) -> Result<Vec<u8>, Vec<u8>> {
+    modules::provide(Sources::Stubs);
+    let options = WriteOptions { strip_source: true, ..WriteOptions::default() };
+    let bytecode = Module::declare(ctx.clone(), name, source).and_then(|module| module.write(options));
+    modules::provide(Sources::None);
+    bytecode.map_err(|error| describe(ctx, name, &error))
+}
+
+fn describe(ctx: &Ctx<'_>, module: &str, error: &rquickjs::Error) -> Vec<u8> {
+    let thrown = ctx.catch();
+    let property = |name: &str| -> Option<Value<'_>> { thrown.as_object()?.get(name).ok() };
+    let text = |name: &str| property(name)?.as_string()?.to_string().ok();
+    let message = text("message").unwrap_or_else(|| error.to_string());
+    let name = text("name").unwrap_or_else(|| "SyntaxError".to_owned());
+    let (line, column) = text("stack").and_then(|stack| position(&stack, module)).unwrap_or((1, 1));
+    let name = escape(&name);
+    let message = escape(&message);
+    format!(r#"{{"name":{name},"message":{message},"line":{line},"column":{column}}}"#).into_bytes()
+}
+
+/// The first `module:line:column` of a stack trace.
+fn position(stack: &str, module: &str) -> Option<(u32, u32)> {
+    let (_, rest) = stack.split_once(&format!("{module}:"))?;
+    let end = rest.find(|c: char| c != ':' && !c.is_ascii_digit()).unwrap_or(rest.len());
+    let (line, column) = rest.get(..end)?.split_once(':')?;
+    Some((line.parse().ok()?, column.parse().ok()?))
+}
+
+/// A JSON string. The engine needs no JSON writer but this one.
+pub fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            c if (c as u32) < 0x20 => out.push_str(&format!("\\u{:04x}", c as u32)),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}

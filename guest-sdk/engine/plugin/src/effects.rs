@@ -1,0 +1,71 @@
+//! In: what a turn asks for. Out: the effect frames of that turn, and the answer pair that the host reads.
+//! May touch: the effect buffer, which is reused from turn to turn.
+//! Security boundary: no. The host parses the frames as arbitrary bytes.
+
+use crate::limits::{EFFECTS_KEPT_BYTES, EFFECTS_START_BYTES, LOG_BYTES_PER_TURN_MAX};
+use mayfly_abi::{Answer, Effect, EffectKind};
+use std::cell::{Cell, RefCell};
+
+thread_local! {
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static LOG_BYTES: Cell<usize> = const { Cell::new(0) };
+    static FINISHED: Cell<bool> = const { Cell::new(false) };
+    /// Address and length of the answer, as the host reads it.
+    static PAIR: Cell<[u32; 2]> = const { Cell::new([0; 2]) };
+}
+
+/// There is no memory for one more frame.
+pub struct OutOfMemory;
+
+/// Empties the buffer for a new turn. One that grew large gives its memory back.
+pub fn begin_turn() {
+    LOG_BYTES.set(0);
+    BUFFER.with_borrow_mut(|buffer| {
+        if buffer.capacity() > EFFECTS_KEPT_BYTES || buffer.capacity() == 0 {
+            *buffer = Vec::with_capacity(EFFECTS_START_BYTES);
+        }
+        buffer.clear();
+    });
+}
+
+/// Appends one frame; log text above the turn's bound is dropped.
+pub fn push(kind: EffectKind, number: u32, meta: &[u8], body: &[u8]) -> Result<(), OutOfMemory> {
+    if kind == EffectKind::Log {
+        LOG_BYTES.set(LOG_BYTES.get().saturating_add(body.len()));
+        if LOG_BYTES.get() > LOG_BYTES_PER_TURN_MAX {
+            return Ok(());
+        }
+    }
+    if matches!(kind, EffectKind::Result | EffectKind::Error) && FINISHED.replace(true) {
+        return Ok(());
+    }
+    BUFFER.with_borrow_mut(|buffer| {
+        buffer.try_reserve(meta.len() + body.len() + 16).map_err(|_| OutOfMemory)?;
+        Effect { kind, number, meta, body }.write(buffer);
+        Ok(())
+    })
+}
+
+/// Whether the run has told its result or its error.
+pub fn finished() -> bool {
+    FINISHED.get()
+}
+
+/// The pair for the frames of this turn.
+pub fn pair() -> *const [u32; 2] {
+    BUFFER.with_borrow(|buffer| publish(buffer))
+}
+
+/// The pair for the one answer of `mayfly-compile`.
+pub fn answer(answer: &Answer<'_>) -> *const [u32; 2] {
+    BUFFER.with_borrow_mut(|buffer| {
+        buffer.clear();
+        answer.write(buffer);
+        publish(buffer)
+    })
+}
+
+fn publish(buffer: &[u8]) -> *const [u32; 2] {
+    PAIR.set([buffer.as_ptr() as usize as u32, buffer.len() as u32]);
+    PAIR.with(|pair| pair.as_ptr().cast_const())
+}

@@ -1,0 +1,101 @@
+//! In: frames of `mayfly-abi` through three exports of our own, and what a Javy plugin must export. Out: their answers.
+//! May touch: linear memory only; the module imports nothing from its host.
+//! Security boundary: no. To the host this is arbitrary Wasm; the boundary is the host's reading of our answers.
+#![deny(unsafe_op_in_unsafe_fn)]
+
+mod compile;
+mod delivery;
+mod effects;
+mod engine;
+mod limits;
+mod modules;
+mod natives;
+mod prelude;
+mod rejections;
+mod report;
+mod serialize;
+mod stimulus;
+mod text;
+mod turn;
+mod urls;
+mod wasi;
+
+use mayfly_abi::{Answer, Source};
+
+/// Stands before the text of a panic in memory.
+const PANIC_MARK: &str = "mayfly-engine panic: ";
+
+unsafe extern "C" {
+    fn __wasm_call_ctors();
+}
+
+javy_plugin_api::import_namespace!("mayfly-engine-v1");
+
+/// Makes the QuickJS runtime and evaluates the prelude. Run once, before the snapshot is taken.
+#[unsafe(export_name = "initialize-runtime")]
+extern "C" fn initialize_runtime() {
+    // SAFETY: the linker makes this function; it runs the constructors of C and is called this once. Being called
+    // here, it is not put around every export, where it would run again in each turn.
+    unsafe { __wasm_call_ctors() };
+    // There is no stream to print a panic to: its text stays in memory behind a mark that `build-engine` looks for.
+    std::panic::set_hook(Box::new(|panic| {
+        format!("{PANIC_MARK}{panic}\0").leak();
+    }));
+    if let Err(error) = javy_plugin_api::initialize_runtime(engine::config, engine::install) {
+        panic!("{error}");
+    }
+}
+
+/// `Start` in, effect frames out.
+///
+/// # Safety
+/// `pointer` and `length` are one allocation of `cabi_realloc` (alignment at most 8), given away with the call.
+#[unsafe(export_name = "mayfly-start")]
+unsafe extern "C" fn mayfly_start(pointer: *mut u8, length: usize) -> *const [u32; 2] {
+    // SAFETY: as this function demands.
+    turn::start(&unsafe { take(pointer, length) });
+    effects::pair()
+}
+
+/// `Deliver` in, effect frames out.
+///
+/// # Safety
+/// As for `mayfly-start`.
+#[unsafe(export_name = "mayfly-deliver")]
+unsafe extern "C" fn mayfly_deliver(pointer: *mut u8, length: usize) -> *const [u32; 2] {
+    // SAFETY: as this function demands.
+    turn::deliver(&unsafe { take(pointer, length) });
+    effects::pair()
+}
+
+/// `Source` (JavaScript) in, `Answer` (bytecode) out.
+///
+/// # Safety
+/// As for `mayfly-start`.
+#[unsafe(export_name = "mayfly-compile")]
+unsafe extern "C" fn mayfly_compile(pointer: *mut u8, length: usize) -> *const [u32; 2] {
+    // SAFETY: as this function demands.
+    let frame = unsafe { take(pointer, length) };
+    let compiled = match (Source::read(&frame), engine::get()) {
+        (Ok(source), Some(engine)) => engine.with(|ctx| compile::compile(&ctx, source.name, source.source)),
+        _ => Err(br#"{"name":"InternalError","message":"malformed compile frame","line":1,"column":1}"#.to_vec()),
+    };
+    let (ok, first) = match &compiled {
+        Ok(bytecode) => (true, bytecode),
+        Err(error) => (false, error),
+    };
+    effects::answer(&Answer { ok, first, second: b"" })
+}
+
+/// The frame as an owned vector: freed when the turn is over.
+///
+/// # Safety
+/// As for `mayfly-start`.
+unsafe fn take(pointer: *mut u8, length: usize) -> Vec<u8> {
+    if pointer.is_null() || length == 0 {
+        return Vec::new();
+    }
+    // SAFETY: `cabi_realloc` allocates with the global allocator, and on this target that is malloc for every
+    // alignment up to 8, so freeing with alignment 1 is freeing the same block.
+    unsafe { Vec::from_raw_parts(pointer, length, length) }
+}

@@ -1,0 +1,30 @@
+//! In: nothing. Out: every bound of the engine, in one place.
+//! May touch: nothing.
+//! Security boundary: no. The host bounds memory, time and effects again; these make the guest fail in words.
+
+/// QuickJS throws a RangeError when the shadow stack is this deep, in bytes. The module has 1 MiB of it
+/// (`build.rs`), and at this depth the native stack that the host grants (512 KiB) is not yet used up: see
+/// `tests/recursion` of the build tool for the ratio of the two.
+pub const STACK_BYTES_MAX: usize = 192 * 1024;
+
+/// QuickJS looks for cycles when this much was allocated since the last time, in bytes. Most runs never get there:
+/// a collection touches every object, and with that every page of the snapshot.
+pub const GC_THRESHOLD_BYTES: usize = 4 << 20;
+
+/// Memory that a script may use for telling that it has used up its memory, in bytes.
+pub const REPORT_RESERVE_BYTES: usize = 256 * 1024;
+
+/// What the effect buffer may keep between turns, in bytes.
+pub const EFFECTS_KEPT_BYTES: usize = 64 * 1024;
+
+/// What the effect buffer has from the start, in bytes: most turns fit.
+pub const EFFECTS_START_BYTES: usize = 1024;
+
+/// Log text that one turn may emit, in bytes; the rest is dropped here. The host's ceiling for a whole run is the same.
+pub const LOG_BYTES_PER_TURN_MAX: usize = 1 << 20;
+
+/// `crypto.getRandomValues` fills at most this many bytes, as the standard says.
+pub const RANDOM_BYTES_MAX: usize = 65_536;
+
+/// Unhandled rejections that are remembered for the end of the turn.
+pub const REJECTIONS_MAX: usize = 32;

@@ -1,0 +1,109 @@
+//! In: calls of the prelude. Out: what JavaScript cannot do, or not fast: effects, bytes, URLs, randomness, brands.
+//! May touch: the effect buffer and this turn's stimulus.
+//! Security boundary: no. Scripts cannot reach this object, and would gain nothing by it.
+
+use crate::engine;
+use crate::limits::RANDOM_BYTES_MAX;
+use crate::text::{Body, Text};
+use crate::{delivery, effects, report, serialize, stimulus, urls};
+use mayfly_abi::EffectKind;
+use rquickjs::function::Opt;
+use rquickjs::{Array, Ctx, Exception, Function, IntoJs, Object, Promise, Result, String as JsString, TypedArray, Value, qjs};
+
+/// The object that `guest-sdk/js/native.ts` describes.
+pub fn object<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
+    let natives = Object::new(ctx.clone())?;
+    let math: Object<'js> = ctx.globals().get("Math")?;
+    math.set("random", Function::new(ctx.clone(), stimulus::random_f64)?.with_name("random")?)?;
+    natives.set("emit", Function::new(ctx.clone(), emit)?)?;
+    natives.set("fail", Function::new(ctx.clone(), fail)?)?;
+    natives.set("now", Function::new(ctx.clone(), stimulus::now_ms)?)?;
+    natives.set("elapsed", Function::new(ctx.clone(), stimulus::elapsed_ms)?)?;
+    natives.set("fillRandom", Function::new(ctx.clone(), fill_random)?)?;
+    natives.set("bodyJson", Function::new(ctx.clone(), delivery::json)?)?;
+    natives.set("bodyBytes", Function::new(ctx.clone(), delivery::bytes)?)?;
+    natives.set("emitJson", Function::new(ctx.clone(), serialize::emit_json)?)?;
+    natives.set("utf8Encode", Function::new(ctx.clone(), utf8_encode)?)?;
+    natives.set("utf8Decode", Function::new(ctx.clone(), utf8_decode)?)?;
+    natives.set("brand", Function::new(ctx.clone(), brand)?)?;
+    natives.set("promiseState", Function::new(ctx.clone(), promise_state)?)?;
+    urls::register(ctx, &natives)?;
+    Ok(natives)
+}
+
+fn emit(ctx: Ctx<'_>, kind: u8, number: u32, meta: Text, body: Opt<Body>) -> Result<()> {
+    let kind = match kind {
+        1 => EffectKind::Fetch,
+        2 => EffectKind::Call,
+        3 => EffectKind::Timer,
+        4 => EffectKind::Cancel,
+        5 => EffectKind::Log,
+        6 => EffectKind::Result,
+        _ => return Err(Exception::throw_internal(&ctx, "no such effect")),
+    };
+    let body = body.0.map(|body| body.0).unwrap_or_default();
+    effects::push(kind, number, meta.0.as_bytes(), &body).map_err(|_| rquickjs::Error::Allocation)
+}
+
+/// Ends the run with a thrown value.
+fn fail<'js>(ctx: Ctx<'js>, value: Value<'js>) {
+    if let Some(engine) = engine::get() {
+        report::thrown(&ctx, engine, value);
+    }
+}
+
+fn fill_random(ctx: Ctx<'_>, view: TypedArray<'_, u8>) -> Result<()> {
+    let Some(raw) = view.as_raw() else { return Err(Exception::throw_type(&ctx, "The array is detached.")) };
+    if raw.len > RANDOM_BYTES_MAX {
+        return Err(Exception::throw_range(&ctx, "too many random bytes"));
+    }
+    // SAFETY: pointer and length are those of the view's own buffer, which nothing else reads or frees in this call.
+    stimulus::fill_random(unsafe { std::slice::from_raw_parts_mut(raw.ptr.as_ptr(), raw.len) });
+    Ok(())
+}
+
+fn utf8_encode<'js>(ctx: Ctx<'js>, text: Text) -> Result<TypedArray<'js, u8>> {
+    TypedArray::new_copy(ctx, text.0)
+}
+
+/// Text of UTF-8 bytes; `null` when `fatal` and the bytes are not UTF-8.
+fn utf8_decode<'js>(ctx: Ctx<'js>, view: TypedArray<'js, u8>, fatal: bool) -> Result<Value<'js>> {
+    let bytes = view.as_bytes().unwrap_or_default();
+    match std::str::from_utf8(bytes) {
+        Ok(text) => JsString::from_str(ctx.clone(), text)?.into_js(&ctx),
+        Err(_) if fatal => Ok(Value::new_null(ctx)),
+        Err(_) => JsString::from_str(ctx.clone(), &String::from_utf8_lossy(bytes))?.into_js(&ctx),
+    }
+}
+
+/// The kind of object that QuickJS knows it to be, whatever its prototype says: "Map", "Date", "Proxy", ...
+fn brand<'js>(ctx: Ctx<'js>, value: Value<'js>) -> Result<Value<'js>> {
+    if !value.is_object() {
+        return Ok(Value::new_undefined(ctx));
+    }
+    // SAFETY: `value` is a live object of `ctx`; the atom is turned into a value and freed.
+    unsafe {
+        if qjs::JS_IsProxy(value.as_raw()) {
+            return "Proxy".into_js(&ctx);
+        }
+        let raw = ctx.as_raw().as_ptr();
+        let atom = qjs::JS_GetClassName(qjs::JS_GetRuntime(raw), qjs::JS_GetClassID(value.as_raw()));
+        let name = qjs::JS_AtomToString(raw, atom);
+        qjs::JS_FreeAtom(raw, atom);
+        Ok(Value::from_raw(ctx, name))
+    }
+}
+
+/// `[state, result]` of a promise, for the console: 0 pending, 1 fulfilled, 2 rejected.
+fn promise_state<'js>(ctx: Ctx<'js>, promise: Promise<'js>) -> Result<Array<'js>> {
+    // SAFETY: `promise` is a live promise of `ctx`; the result is owned by the caller.
+    let (state, result) = unsafe {
+        let raw = promise.as_value().as_raw();
+        let state = qjs::JS_PromiseState(ctx.as_raw().as_ptr(), raw);
+        (state as i32, Value::from_raw(ctx.clone(), qjs::JS_PromiseResult(ctx.as_raw().as_ptr(), raw)))
+    };
+    let pair = Array::new(ctx.clone())?;
+    pair.set(0, state)?;
+    pair.set(1, result)?;
+    Ok(pair)
+}

@@ -1,0 +1,76 @@
+//! In: the prelude's JavaScript, made from `guest-sdk/js` by `build.rs`. Out: its modules evaluated, entries in hand.
+//! May touch: the global object, before any script exists.
+//! Security boundary: no. What scripts see holds no authority to begin with.
+
+use crate::limits::STACK_BYTES_MAX;
+use crate::modules::{self, Modules, PRELUDE_PREFIX, Sources};
+use crate::natives;
+use rquickjs::{Context, Ctx, Function, Module, Object, Persistent, Result, Runtime, WriteOptions};
+
+/// Name and source of every prelude module.
+const MODULES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/prelude.rs"));
+
+/// The module that exports the entries.
+const MAIN: &str = "mayfly:main";
+
+/// Where the natives stand while the prelude is evaluated; its first module takes them away.
+const NATIVES: &str = "__mayfly_natives";
+
+/// The functions of the prelude that a turn calls.
+#[derive(Clone)]
+pub struct Entries {
+    pub start: Persistent<Function<'static>>,
+    pub deliver: Persistent<Function<'static>>,
+    pub describe: Persistent<Function<'static>>,
+    pub uncaught: Persistent<Function<'static>>,
+    pub waiting: Persistent<Function<'static>>,
+}
+
+/// Bytecode of the prelude, from a QuickJS runtime that is dropped again: stripped of its source, the prelude is
+/// smaller, and its functions print as native code.
+pub fn compile() -> Result<Vec<(String, Option<Vec<u8>>)>> {
+    let runtime = Runtime::new()?;
+    // QuickJS's default is more than the whole stack here.
+    runtime.set_max_stack_size(STACK_BYTES_MAX);
+    runtime.set_loader(Modules, Modules);
+    modules::provide(Sources::Stubs);
+    let context = Context::full(&runtime)?;
+    let compiled = context.with(|ctx| {
+        let options = || WriteOptions { strip_source: true, ..WriteOptions::default() };
+        let one = |&(name, source): &(&str, &str)| {
+            let compiled = Module::declare(ctx.clone(), name, source).and_then(|module| module.write(options()));
+            let bytecode = compiled.unwrap_or_else(|_| panic!("{name} does not compile: {:?}", ctx.catch()));
+            Ok((name.to_owned(), Some(bytecode)))
+        };
+        MODULES.iter().map(one).collect()
+    });
+    modules::provide(Sources::None);
+    compiled
+}
+
+/// Evaluates the prelude in the context that scripts will run in.
+pub fn install(ctx: &Ctx<'_>, mut compiled: Vec<(String, Option<Vec<u8>>)>) -> Result<Entries> {
+    // The loader hands out the first module first.
+    compiled.sort_by_key(|(name, _)| name != MAIN);
+    ctx.globals().set(NATIVES, natives::object(ctx)?)?;
+    modules::provide(Sources::Bytecode(compiled));
+    let (main, promise) = modules::load_all(ctx)?.eval()?;
+    promise.finish::<()>()?;
+    modules::provide(Sources::None);
+    let exports: Object<'_> = main.namespace()?;
+    let entry = |name: &str| -> Result<Persistent<Function<'static>>> {
+        Ok(Persistent::save(ctx, exports.get::<_, Function<'_>>(name)?))
+    };
+    Ok(Entries {
+        start: entry("start")?,
+        deliver: entry("deliver")?,
+        describe: entry("describe")?,
+        uncaught: entry("uncaught")?,
+        waiting: entry("waiting")?,
+    })
+}
+
+/// Whether a script's module has a name that only the prelude may have.
+pub fn is_reserved(name: &str) -> bool {
+    name.starts_with(PRELUDE_PREFIX)
+}

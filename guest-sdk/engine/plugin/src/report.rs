@@ -1,0 +1,85 @@
+//! In: a thrown value, or the knowledge that memory ran out. Out: one Error frame, whatever happens on the way.
+//! May touch: QuickJS's memory limit, raised by a reserve while a script's end is told.
+//! Security boundary: no.
+
+use crate::compile::escape;
+use crate::effects;
+use crate::engine::Engine;
+use crate::limits::REPORT_RESERVE_BYTES;
+use mayfly_abi::EffectKind;
+use rquickjs::{Ctx, Object, Value, qjs};
+
+/// Share of the memory limit above which a failure without any error object is put down to memory, in percent.
+const NEARLY_FULL_PERCENT: u64 = 85;
+
+/// Tells the thrown value as the run's error.
+pub fn thrown<'js>(ctx: &Ctx<'js>, engine: &Engine, value: Value<'js>) {
+    engine.set_memory_limit(engine.heap_bytes_max().saturating_add(REPORT_RESERVE_BYTES));
+    let told = if is_nothing(&value) && nearly_full(ctx, engine) {
+        None
+    } else {
+        describe(ctx, engine, value)
+    };
+    match told {
+        Some(meta) => emit(&meta),
+        None => memory_limit(engine),
+    }
+    engine.set_memory_limit(engine.heap_bytes_max());
+}
+
+/// Tells that the script used up its memory.
+pub fn memory_limit(engine: &Engine) {
+    let mib = engine.heap_bytes_max() as f64 / f64::from(1 << 20);
+    plain("memory_limit", "InternalError", &format!("The script used up its memory limit of {mib:.0} MiB."));
+}
+
+/// Tells an error that needs no JavaScript to be told.
+pub fn plain(kind: &str, name: &str, message: &str) {
+    let (kind, name, message) = (escape(kind), escape(name), escape(message));
+    emit(format!(r#"{{"kind":{kind},"name":{name},"message":{message},"stack":""}}"#).as_bytes());
+}
+
+/// Whether QuickJS has used most of what it may.
+pub fn nearly_full(ctx: &Ctx<'_>, engine: &Engine) -> bool {
+    let limit = engine.heap_bytes_max() as u64;
+    limit > 0 && used_bytes(ctx) * 100 > limit * NEARLY_FULL_PERCENT
+}
+
+/// Bytes that QuickJS holds. Walks the heap: only for the end of a run that failed.
+fn used_bytes(ctx: &Ctx<'_>) -> u64 {
+    let mut usage = std::mem::MaybeUninit::<qjs::JSMemoryUsage>::zeroed();
+    // SAFETY: the runtime is the one of `ctx`; the callee fills the whole struct, which is plain numbers anyway.
+    let usage = unsafe {
+        qjs::JS_ComputeMemoryUsage(qjs::JS_GetRuntime(ctx.as_raw().as_ptr()), usage.as_mut_ptr());
+        usage.assume_init()
+    };
+    usage.malloc_size.max(0) as u64
+}
+
+/// The meta that the prelude makes of the value; nothing when it says that memory ran out.
+fn describe<'js>(ctx: &Ctx<'js>, engine: &Engine, value: Value<'js>) -> Option<Vec<u8>> {
+    let fallback = || br#"{"kind":"exception","name":"Error","message":"The script threw a value that cannot be described.","stack":""}"#.to_vec();
+    let described = engine.describe(ctx, value).and_then(|description: Object<'js>| {
+        let out_of_memory = description.get::<_, bool>("out_of_memory")?;
+        Ok((out_of_memory, description.get::<_, crate::text::Text>("meta")?.0.into_bytes()))
+    });
+    match described {
+        Ok((true, _)) => None,
+        Ok((false, meta)) => Some(meta),
+        Err(_) => {
+            drop(ctx.catch());
+            if nearly_full(ctx, engine) { None } else { Some(fallback()) }
+        }
+    }
+}
+
+/// `null`, `undefined`, or QuickJS's mark for "no exception": what is left when even the error found no memory.
+fn is_nothing(value: &Value<'_>) -> bool {
+    value.is_null() || value.is_undefined() || matches!(value.type_of(), rquickjs::Type::Uninitialized)
+}
+
+fn emit(meta: &[u8]) {
+    // The frame fits: begin_turn left room, or the vector grows; without memory for it the isolate traps, and the
+    // host tells the same.
+    let _ = effects::push(EffectKind::Error, 0, meta, b"");
+}

@@ -1,0 +1,59 @@
+// In: fetch(input, init). Out: a Fetch effect, and a promise of the Response; an abort becomes a Cancel effect.
+// May touch: the effect buffer.
+// Security boundary: no. The bridge decides about every request, and about every redirect.
+
+import { native, Effect } from "./native.ts";
+import { cancel, expect } from "./pending.ts";
+import { relocate } from "./errors.ts";
+import { listOf } from "./headers.ts";
+import { Request, Response, arrived, send, type RequestInit } from "./body.ts";
+
+const stringify = JSON.stringify;
+const parse = JSON.parse;
+
+interface Reply {
+  status: number;
+  status_text?: string;
+  headers?: [string, string][];
+  url?: string;
+  redirected?: boolean;
+}
+
+export function fetch(input: Request | string | { href: string }, init?: RequestInit): Promise<Response> {
+  // The stack of the call: when the reply comes there is no other.
+  const site = new Error();
+  return new Promise((resolve, reject) => {
+    const request = new Request(input, init);
+    const { signal } = request;
+    signal.throwIfAborted();
+    const number = expect({
+      fulfil(meta) {
+        signal.removeEventListener("abort", abort);
+        try {
+          resolve(response(meta, request.url));
+        } catch (thrown) {
+          reject(thrown);
+        }
+      },
+      reject(error) {
+        signal.removeEventListener("abort", abort);
+        reject(relocate(error, site));
+      },
+    });
+    function abort(): void {
+      cancel(number);
+      reject(signal.reason);
+    }
+    signal.addEventListener("abort", abort, { once: true });
+    const { method, url, redirect } = request;
+    native.emit(Effect.Fetch, number, stringify({ method, url, headers: listOf(request.headers), redirect }), send(request));
+  });
+}
+
+function response(meta: string, asked: string): Response {
+  const reply = parse(meta) as Reply;
+  const init = { statusText: reply.status_text ?? "", headers: reply.headers ?? [] };
+  return arrived(native.bodyBytes(), reply.status, init, {
+    type: "basic", url: reply.url ?? asked, redirected: reply.redirected ?? false,
+  });
+}

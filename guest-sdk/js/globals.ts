@@ -1,0 +1,66 @@
+// In: all of the prelude. Out: the global object as scripts find it.
+// May touch: the global object, once, before any script exists.
+// Security boundary: no. Nothing here holds authority.
+
+import { native } from "./native.ts";
+import { AbortController, AbortSignal } from "./abort.ts";
+import { Blob, File } from "./blob.ts";
+import { Request, Response } from "./body.ts";
+import { console, uncaught } from "./console.ts";
+import { Crypto, crypto } from "./crypto.ts";
+import { TextDecoder, TextEncoder } from "./encoding.ts";
+import { PolicyError, ToolError } from "./errors.ts";
+import { CustomEvent, Event, EventTarget } from "./events.ts";
+import { fetch } from "./fetch.ts";
+import { FormData } from "./form-data.ts";
+import { Headers } from "./headers.ts";
+import { structuredClone } from "./structured-clone.ts";
+import { clearInterval, clearTimeout, setInterval, setTimeout } from "./timers.ts";
+import { tools } from "./tools.ts";
+import { URL, URLSearchParams } from "./url.ts";
+
+const performance = {
+  now: (): number => native.elapsed(),
+  get timeOrigin(): number {
+    return native.now() - native.elapsed();
+  },
+  toJSON(): object {
+    return { timeOrigin: performance.timeOrigin };
+  },
+};
+
+const then = Promise.prototype.then;
+const resolved = Promise.resolve();
+
+function queueMicrotask(callback: () => void): void {
+  if (typeof callback !== "function") throw new TypeError("queueMicrotask: the argument must be a function.");
+  void then.call(resolved, () => {
+    try {
+      callback();
+    } catch (thrown) {
+      uncaught(thrown);
+    }
+  });
+}
+
+function reportError(thrown: unknown): void {
+  uncaught(thrown);
+}
+
+/** What Javy and QuickJS bring along and scripts have no use for. */
+const REMOVED = ["Javy", "Atomics", "SharedArrayBuffer", "print", "bjson", "gc"];
+
+const INSTALLED = {
+  AbortController, AbortSignal, Blob, Crypto, CustomEvent, Event, EventTarget, File, FormData, Headers, PolicyError, Request,
+  Response, TextDecoder, TextEncoder, ToolError, URL, URLSearchParams, clearInterval, clearTimeout, codemode: tools, console,
+  crypto, fetch, navigator: { userAgent: "Mayfly/0.1" }, performance, queueMicrotask, reportError, self: globalThis, setInterval,
+  setTimeout, structuredClone, tools,
+};
+
+/** Puts everything on the global object, as the standards have it: writable, configurable, not enumerable. */
+export function install(): void {
+  for (const name of REMOVED) Reflect.deleteProperty(globalThis, name);
+  for (const [name, value] of Object.entries(INSTALLED)) {
+    Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
+  }
+}

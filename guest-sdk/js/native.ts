@@ -1,0 +1,52 @@
+// In: the object that the plugin leaves on the global for one moment (natives.rs). Out: the same, typed, and gone there.
+// May touch: the global object, once, before any script exists.
+// Security boundary: no. Scripts cannot reach the natives, and would gain no authority by them.
+
+/** What is asked of the host: the numbers of `EffectKind` in mayfly-abi. */
+export const Effect = { Fetch: 1, Call: 2, Timer: 3, Cancel: 4, Log: 5, Result: 6 } as const;
+
+/** `[path, what]`: the place in a value that JSON cannot carry. */
+export type Refusal = [path: string, what: string];
+
+/** href, origin, protocol, username, password, host, hostname, port, pathname, search, hash. */
+export type UrlParts = string[];
+
+export interface Native {
+  /** Appends one effect frame; `meta` is JSON. */
+  emit(kind: number, number: number, meta: string, body?: string | Uint8Array): void;
+  /** The same with `value` as JSON body. `convert` judges every object that is not plain: see `serialize.ts`. */
+  emitJson(
+    kind: number,
+    number: number,
+    meta: string,
+    value: unknown,
+    convert: (value: object) => object | string | undefined,
+  ): Refusal | undefined;
+  /** Ends the run with a thrown value. */
+  fail(thrown: unknown): void;
+  /** The turn's clocks, in milliseconds: since 1970, and since the run began. */
+  now(): number;
+  elapsed(): number;
+  fillRandom(view: Uint8Array): void;
+  /** The body of the effect being delivered; each can be taken once. */
+  bodyJson(): unknown;
+  bodyBytes(): Uint8Array<ArrayBuffer>;
+  utf8Encode(text: string): Uint8Array<ArrayBuffer>;
+  /** `null` when `fatal` and the bytes are not UTF-8. */
+  utf8Decode(bytes: Uint8Array, fatal: boolean): string | null;
+  /** What QuickJS knows the object to be, whatever its prototype says; `undefined` for what is no object. */
+  brand(value: unknown): string | undefined;
+  /** 0 pending, 1 fulfilled, 2 rejected; and the value or reason. */
+  promiseState(promise: object): [state: number, result: unknown];
+  urlParse(input: string, base?: string): UrlParts | null;
+  urlSet(href: string, part: string, value: string): UrlParts | null;
+  /** Name, value, name, value, ... */
+  formParse(text: string): string[];
+  formSerialize(flat: string[]): string;
+}
+
+const holder = globalThis as unknown as { __mayfly_natives?: Native };
+
+export const native: Native = holder.__mayfly_natives as Native;
+
+delete holder.__mayfly_natives;

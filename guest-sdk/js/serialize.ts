@@ -1,0 +1,69 @@
+// In: objects that are not plain, met on the way to JSON. Out: what stands for them there, or why nothing can.
+// May touch: nothing outside.
+// Security boundary: no.
+
+import { native, Effect } from "./native.ts";
+import { NotSerializable, text } from "./errors.ts";
+import { Headers } from "./headers.ts";
+import { Request, Response } from "./body.ts";
+
+/** Emits `value` as the JSON body of a frame, or throws and says where it cannot be one. */
+export function emitJson(kind: number, number: number, meta: string, value: unknown, what: string): void {
+  const refusal = native.emitJson(kind, number, meta, value, convert);
+  if (refusal !== undefined) throw new NotSerializable(what, refusal[0], refusal[1]);
+}
+
+/** The run is over, with this result. */
+export function emitResult(value: unknown): void {
+  emitJson(Effect.Result, 0, "", value, "The result");
+}
+
+/**
+ * `undefined`: take the object as JSON takes it; a string: refuse it; an object: put it in its place.
+ * Where JSON.stringify would silently give `{}` for something that has content, the content is kept or the value is
+ * refused; see LIMITATIONS.md.
+ */
+function convert(value: object): object | string | undefined {
+  switch (native.brand(value)) {
+    case "Map":
+      return fromMap(value as Map<unknown, unknown>);
+    case "Set":
+      return Array.from(value as Set<unknown>);
+    case "Promise":
+      return "a Promise (is an `await` missing?)";
+    case "Error":
+    case "DOMException":
+      return fromError(value);
+    case "ArrayBuffer":
+      return "an ArrayBuffer (send `new Uint8Array(buffer).toBase64()`, or a typed array for a list of numbers)";
+    case "WeakMap":
+    case "WeakSet":
+    case "WeakRef":
+      return "a weak collection";
+    case "Object":
+      return ofOurs(value);
+  }
+  return ArrayBuffer.isView(value) && !(value instanceof DataView) ? Array.from(value as Uint8Array) : undefined;
+}
+
+function fromMap(map: Map<unknown, unknown>): object | string {
+  const entries: Record<string, unknown> = Object.create(null);
+  for (const [key, value] of map) {
+    if (typeof key !== "string" && typeof key !== "number") {
+      return `a Map with ${typeof key} keys (send \`[...map]\`)`;
+    }
+    entries[key] = value;
+  }
+  return entries;
+}
+
+function fromError(error: object): object {
+  return { name: text(error, "name", "Error"), message: text(error, "message", ""), ...error };
+}
+
+function ofOurs(value: object): object | string | undefined {
+  if (value instanceof Response) return "a Response (send `await response.json()` or `await response.text()`)";
+  if (value instanceof Request) return "a Request";
+  if (value instanceof Headers) return Object.fromEntries(value);
+  return undefined;
+}

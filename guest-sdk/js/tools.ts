@@ -1,0 +1,75 @@
+// In: `tools.github.repos.get({...})`. Out: a Call effect, and a promise of the tool's result.
+// May touch: the effect buffer. Which tools there are is the bridge's knowledge; any name can be asked for.
+// Security boundary: no. The bridge decides about every call.
+
+import { native, Effect } from "./native.ts";
+import { expect, forget } from "./pending.ts";
+import { relocate } from "./errors.ts";
+import { emitJson } from "./serialize.ts";
+
+export interface Tools {
+  (args?: object): Promise<unknown>;
+  [name: string]: Tools;
+}
+
+/** Names that the language itself asks every object for; a tool cannot have them. */
+const NOT_TOOLS = new Set(["then", "toJSON", "constructor", "prototype", "__proto__", "inspect"]);
+
+const stringify = JSON.stringify;
+
+/** `tools`, and every step of a path below it. */
+export const tools: Tools = node("");
+
+function node(path: string): Tools {
+  return new Proxy((() => undefined) as unknown as Tools, {
+    get(_target, name) {
+      if (typeof name === "symbol" || NOT_TOOLS.has(name)) return undefined;
+      if (name === "toString" || name === "valueOf") return () => `[tools.${path}]`;
+      return node(path === "" ? name : `${path}.${name}`);
+    },
+    apply(_target, _self, args) {
+      return call(path, args);
+    },
+    set() {
+      throw new TypeError("`tools` cannot be changed.");
+    },
+    has(_target, name) {
+      return typeof name === "string" && !NOT_TOOLS.has(name);
+    },
+  });
+}
+
+function call(tool: string, args: unknown[]): Promise<unknown> {
+  // The stack of the call: when the answer comes there is no other.
+  const site = new Error();
+  return new Promise((resolve, reject) => {
+    const input = argument(tool, args);
+    const number = expect({
+      fulfil() {
+        try {
+          resolve(native.bodyJson());
+        } catch (thrown) {
+          reject(thrown);
+        }
+      },
+      reject(error) {
+        reject(relocate(error, site));
+      },
+    });
+    try {
+      emitJson(Effect.Call, number, `{"tool":${stringify(tool)}}`, input, `The argument of tools.${tool}`);
+    } catch (thrown) {
+      forget(number);
+      throw thrown;
+    }
+  });
+}
+
+function argument(tool: string, args: unknown[]): object {
+  const [input = {}, ...rest] = args;
+  if (tool === "") throw new TypeError("`tools` itself cannot be called: use `tools.NAME({ ... })`.");
+  if (rest.length > 0 || typeof input !== "object" || input === null || Array.isArray(input)) {
+    throw new TypeError(`tools.${tool} takes one object of named arguments: tools.${tool}({ name: value }).`);
+  }
+  return input;
+}
