@@ -2,6 +2,8 @@
 // May touch: nothing outside.
 // Security boundary: no. The bridge checks every header again before it sends one.
 
+import { printAs } from "./inspect.ts";
+
 export type HeadersInit = Headers | Iterable<readonly [string, string]> | Record<string, string>;
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -108,3 +110,5 @@ export class Headers {
 /** `Headers.list`, taken away from scripts. */
 export const listOf = Headers.list;
 delete (Headers as { list?: unknown }).list;
+
+printAs(Headers, (headers) => Object.fromEntries(headers));

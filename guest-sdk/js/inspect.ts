@@ -11,6 +11,14 @@ const VALUES_MAX = 5_000;
 const STRING_MAX = 10_000;
 const LINE_WIDTH = 72;
 
+/** How the prelude's own classes show what they keep in private fields. */
+const viewers = new Map<object, (value: object) => unknown>();
+
+/** Has the objects of a class printed as what `view` makes of them. */
+export function printAs<T extends object>(made: { prototype: T }, view: (value: T) => unknown): void {
+  viewers.set(made.prototype, view as (value: object) => unknown);
+}
+
 interface Walk {
   depth_max: number;
   seen: object[];
@@ -63,11 +71,11 @@ function formatBranded(value: object, brand: string, name: string, walk: Walk): 
   if (typeof value === "function") return withProperties(functionTitle(value), value, walk);
   switch (brand) {
     case "Array":
-      return bracket(name === "Array" ? "" : `${name}(${(value as unknown[]).length}) `, "[", "]", arrayEntries(value as unknown[], walk), walk);
+      return bracket(name === "Array" ? "" : `${name}(${(value as unknown[]).length}) `, "[", "]", arrayEntries(value as unknown[], walk));
     case "Map":
-      return bracket(`${name}(${(value as Map<unknown, unknown>).size}) `, "{", "}", mapEntries(value as Map<unknown, unknown>, walk), walk);
+      return bracket(`${name}(${(value as Map<unknown, unknown>).size}) `, "{", "}", mapEntries(value as Map<unknown, unknown>, walk));
     case "Set":
-      return bracket(`${name}(${(value as Set<unknown>).size}) `, "{", "}", setEntries(value as Set<unknown>, walk), walk);
+      return bracket(`${name}(${(value as Set<unknown>).size}) `, "{", "}", setEntries(value as Set<unknown>, walk));
     case "Date":
       return Number.isNaN(dateValue(value)) ? "Invalid Date" : toIso.call(value as Date);
     case "RegExp":
@@ -76,7 +84,7 @@ function formatBranded(value: object, brand: string, name: string, walk: Walk): 
     case "DOMException":
       return errorText(value, walk);
     case "Promise":
-      return bracket("Promise ", "{", "}", [promiseText(value, walk)], walk);
+      return bracket("Promise ", "{", "}", [promiseText(value, walk)]);
     case "ArrayBuffer":
       return `ArrayBuffer { byteLength: ${(value as ArrayBuffer).byteLength} }`;
     case "Number":
@@ -91,9 +99,11 @@ function formatBranded(value: object, brand: string, name: string, walk: Walk): 
       return `${brand} { <items unknown> }`;
   }
   if (ArrayBuffer.isView(value) && !(value instanceof DataView)) {
-    return bracket(`${name}(${(value as Uint8Array).length}) `, "[", "]", arrayEntries(value as unknown as unknown[], walk), walk);
+    return bracket(`${name}(${(value as Uint8Array).length}) `, "[", "]", arrayEntries(value as unknown as unknown[], walk));
   }
-  return bracket(name === "Object" ? "" : `${name || "[Object: null prototype]"} `, "{", "}", propertyEntries(value, walk), walk);
+  const viewer = viewers.get(Object.getPrototypeOf(value) as object);
+  if (viewer !== undefined) return `${name} ${format(viewer(value), walk)}`;
+  return bracket(name === "Object" ? "" : `${name || "[Object: null prototype]"} `, "{", "}", propertyEntries(value, walk));
 }
 
 const toIso = Date.prototype.toISOString;
@@ -213,16 +223,16 @@ function formatSlot(slot: PropertyDescriptor, walk: Walk): string {
 
 function withProperties(title: string, value: object, walk: Walk): string {
   const entries = propertyEntries(value, walk);
-  return entries.length === 0 ? title : bracket(`${title} `, "{", "}", entries, walk);
+  return entries.length === 0 ? title : bracket(`${title} `, "{", "}", entries);
 }
 
 /** On one line where it fits, else one entry per line. */
-function bracket(title: string, open: string, close: string, entries: string[], _walk: Walk): string {
+function bracket(title: string, open: string, close: string, entries: string[]): string {
   if (entries.length === 0) return `${title}${open}${close}`;
   const line = entries.join(", ");
   const pad = open === "{" || line.length > 0 ? " " : "";
   if (line.length + title.length <= LINE_WIDTH && !line.includes("\n")) return `${title}${open}${pad}${line}${pad}${close}`;
-  const short = entries.length > 6 && entries.every((entry) => entry.length <= 10 && !entry.includes("\n"));
+  const short = entries.length > 6 && entries.every((entry) => entry.startsWith("... ") || (entry.length <= 10 && !entry.includes("\n")));
   const body = short ? rows(entries) : entries.join(",\n");
   return `${title}${open}\n${indent(body)}\n${close}`;
 }

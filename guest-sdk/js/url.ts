@@ -3,6 +3,7 @@
 // Security boundary: no. The bridge parses and judges every URL again.
 
 import { native, type UrlParts } from "./native.ts";
+import { printAs } from "./inspect.ts";
 
 type SearchInit = string | Iterable<readonly [string, string]> | Record<string, string>;
 
@@ -217,3 +218,6 @@ export class URL {
     return "URL";
   }
 }
+
+printAs(URL, (url) => ({ href: url.href }));
+printAs(URLSearchParams, (params) => new Map(params));

@@ -1,8 +1,9 @@
 //! In: fetches that are allowed. Out: their replies, and what the upstream saw. May touch: loopback.
 //! Security boundary: no.
 
-use crate::harness::upstream::{Upstream, ok, reply};
+use crate::harness::upstream::{self, Upstream, ok};
 use crate::harness::*;
+use mayfly_schemas::bridge_capnp::{failure, reply};
 
 fn bridge_to(upstream: &Upstream) -> (Bridge, String) {
     let mut setup = Setup::new();
@@ -14,7 +15,7 @@ fn bridge_to(upstream: &Upstream) -> (Bridge, String) {
 #[test]
 fn a_fetch_returns_what_the_upstream_said() {
     run(async {
-        let upstream = Upstream::http(|_| reply("201 Made", "x-one: 1\r\nset-cookie: a=b\r\n", "hello"));
+        let upstream = Upstream::http(|_| upstream::reply("201 Made", "x-one: 1\r\nset-cookie: a=b\r\n", "hello"));
         let (bridge, token) = bridge_to(&upstream);
         let opened = bridge.session(&token).await;
         let outcome = fetch(&opened.session, &get(upstream.url("/a?b=c#d"))).await;
@@ -118,7 +119,7 @@ fn a_name_that_moves_does_not_keep_its_connection() {
         assert_eq!(fetch(&opened.session, &get(upstream.url("/"))).await.status(), 200);
         // Nobody listens at 127.0.0.2.
         let outcome = fetch(&opened.session, &get(upstream.url("/"))).await;
-        assert_eq!(outcome.failure().0, mayfly_schemas::bridge_capnp::failure::Kind::Network);
+        assert_eq!(outcome.failure().0, failure::Kind::Network);
     });
 }
 
@@ -212,10 +213,8 @@ fn a_released_session_ends_its_calls() {
         until("the upstream was asked", || !upstream.requests().is_empty()).await;
         drop(session);
         let reply = call.promise.await.unwrap();
-        assert!(matches!(
-            reply.get().unwrap().get_reply().unwrap().which().unwrap(),
-            mayfly_schemas::bridge_capnp::reply::Failure(_)
-        ));
+        let reply::Failure(failure) = reply.get().unwrap().get_reply().unwrap().which().unwrap() else { panic!() };
+        assert_eq!(failure.unwrap().get_message().unwrap(), "the run ended before its call did");
         until("the upstream connection is closed", || upstream.open() == 0).await;
     });
 }

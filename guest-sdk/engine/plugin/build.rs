@@ -5,7 +5,7 @@
 use std::{env, fmt::Write, fs, path::Path};
 
 /// Shadow stack of the module. QuickJS's own limit (`limits.rs`) ends recursion well before it.
-const SHADOW_STACK_BYTES: u32 = 1 << 20;
+const SHADOW_STACK_BYTES: u32 = 512 << 10;
 
 fn main() {
     println!("cargo:rustc-link-arg=-zstack-size={SHADOW_STACK_BYTES}");

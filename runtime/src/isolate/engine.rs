@@ -129,6 +129,9 @@ fn config(options: EngineOptions) -> Config {
     config
 }
 
+/// Functions that the engine and the transpiler call through their tables, with room to grow.
+const TABLE_ELEMENTS_MAX: usize = 8 * 1024;
+
 fn pool(options: EngineOptions) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_core_instances(options.isolates_max)
@@ -137,7 +140,7 @@ fn pool(options: EngineOptions) -> PoolingAllocationConfig {
         .total_stacks(options.isolates_max)
         .max_memories_per_module(1)
         .max_tables_per_module(1)
-        .table_elements(8 * 1024)
+        .table_elements(TABLE_ELEMENTS_MAX)
         .max_memory_size((u64::from(CEILINGS.memory_mib) * MIB) as usize)
         .max_unused_warm_slots(64)
         .linear_memory_keep_resident(options.keep_resident_bytes)
@@ -179,7 +182,8 @@ impl ResourceLimiter for GuestState {
         Ok(granted)
     }
 
-    fn table_growing(&mut self, _: usize, _: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(false)
+    /// Asked for the table's first size too; the engine never grows it afterwards.
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(current == 0 && desired <= TABLE_ELEMENTS_MAX)
     }
 }

@@ -64,19 +64,24 @@ impl Budget {
 
 impl Guest {
     pub fn engine(engine: &Engine, memory_mib: u32) -> Result<Guest, Stopped> {
-        Guest::new(&engine.guest, &engine.ticker, memory_mib)
+        let mut store = store(&engine.guest, memory_mib);
+        // It imports nothing and has no start function: nothing runs here, and the fiber of an async call is spared.
+        let instance = engine.guest.instantiate(&mut store);
+        Guest::new(store, instance, &engine.ticker)
     }
 
-    pub fn transpiler(engine: &Engine, memory_mib: u32) -> Result<Guest, Stopped> {
-        Guest::new(&engine.transpiler, &engine.ticker, memory_mib)
+    pub async fn transpiler(engine: &Engine, memory_mib: u32) -> Result<Guest, Stopped> {
+        let mut store = store(&engine.transpiler, memory_mib);
+        let instance = engine.transpiler.instantiate_async(&mut store).await;
+        Guest::new(store, instance, &engine.ticker)
     }
 
-    fn new(pre: &InstancePre<GuestState>, ticker: &Arc<Ticker>, memory_mib: u32) -> Result<Guest, Stopped> {
-        let mut store = Store::new(pre.module().engine(), GuestState::new((u64::from(memory_mib) * MIB) as usize));
-        store.limiter(|state| state);
-        store.set_epoch_deadline(1);
-        // The module has no start function, so nothing of the guest runs here.
-        let instance = pre.instantiate(&mut store).map_err(|error| {
+    fn new(
+        mut store: Store<GuestState>,
+        instance: wasmtime::Result<Instance>,
+        ticker: &Arc<Ticker>,
+    ) -> Result<Guest, Stopped> {
+        let instance = instance.map_err(|error| {
             tracing::warn!(error = format!("{error:#}"), "no isolate could be made");
             Stopped::NoSlot
         })?;
@@ -151,6 +156,13 @@ impl Guest {
     }
 }
 
+fn store(pre: &InstancePre<GuestState>, memory_mib: u32) -> Store<GuestState> {
+    let mut store = Store::new(pre.module().engine(), GuestState::new((u64::from(memory_mib) * MIB) as usize));
+    store.limiter(|state| state);
+    store.set_epoch_deadline(1);
+    store
+}
+
 /// Polls a turn and counts the CPU of its own thread while it does. The turn yields at every tick; that is where its
 /// limits are looked at, so an overrun is at most one tick.
 async fn metered<T>(
@@ -178,6 +190,6 @@ fn thread_cpu() -> Duration {
 
 pub(super) fn pristine_memory(engine: &Engine) -> Result<Vec<u8>, EngineError> {
     let guest = Guest::engine(engine, mayfly_schemas::limits::CEILINGS.memory_mib)
-        .map_err(|stopped| EngineError::Artifact(stopped.to_string()))?;
+        .map_err(|stopped| EngineError::Wasmtime(format!("the first isolate could not be made: {stopped}")))?;
     Ok(guest.memory().to_vec())
 }

@@ -30,7 +30,7 @@ struct Refused {
 
 async fn translate_module(engine: &Engine, module: &ModuleText) -> Result<Module, RunError> {
     let mut budget = Budget::cpu_ms(PREPARE_CPU_MS);
-    let guest = Guest::transpiler(engine, PREPARE_MEMORY_MIB).map_err(|stopped| explain(&stopped, module))?;
+    let guest = Guest::transpiler(engine, PREPARE_MEMORY_MIB).await.map_err(|stopped| explain(&stopped, module))?;
     let (javascript, map) = match step(guest, "mayfly-transpile", module, &module.source, &mut budget).await? {
         Ok((javascript, map)) => (text(javascript)?, text(map)?),
         Err(refused) => return Err(refused.located(module, refused.line, refused.column)),

@@ -11,18 +11,18 @@ use wasmtime::{
     Config, Engine, InstanceAllocationStrategy, InstancePre, Linker, Memory, Module, PoolingAllocationConfig, Store, TypedFunc,
 };
 
-/// As the runtime sets it.
-const WASM_STACK_BYTES: usize = 512 << 10;
+/// What QuickJS's own stack limit needs (`plugin/src/limits.rs`).
+const WASM_STACK_BYTES: usize = 4 << 20;
 const MEMORY_BYTES: usize = 192 << 20;
 const BENCH_RUNS: usize = 2000;
 const MIB: u32 = 1 << 20;
 
-fn engine() -> Result<Engine> {
+fn engine(wasm_stack_bytes: usize) -> Result<Engine> {
     let mut pool = PoolingAllocationConfig::default();
     pool.total_core_instances(16).total_memories(16).total_tables(16).max_memory_size(MEMORY_BYTES);
     pool.linear_memory_keep_resident(1 << 20).table_keep_resident(1 << 16);
     let mut config = Config::new();
-    config.max_wasm_stack(WASM_STACK_BYTES).memory_init_cow(true);
+    config.async_stack_size(wasm_stack_bytes + (1 << 20)).max_wasm_stack(wasm_stack_bytes).memory_init_cow(true);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     Engine::new(&config).map_err(own_error)
 }
@@ -64,8 +64,8 @@ impl Isolate {
     }
 }
 
-fn prepared(wasm: &[u8]) -> Result<InstancePre<()>> {
-    let engine = engine()?;
+fn prepared(wasm: &[u8], wasm_stack_bytes: usize) -> Result<InstancePre<()>> {
+    let engine = engine(wasm_stack_bytes)?;
     let module = Module::new(&engine, wasm).map_err(own_error)?;
     Linker::new(&engine).instantiate_pre(&module).map_err(own_error)
 }
@@ -90,6 +90,7 @@ fn stimulus(turn: u32) -> Stimulus {
 /// Runs a file. Timers are delivered by themselves, earliest first; calls and fetches take the next `--deliver`.
 pub fn try_file(wasm: &[u8], arguments: &[&str]) -> Result<()> {
     let mut memory_mib = 64;
+    let mut wasm_stack_bytes = WASM_STACK_BYTES;
     let mut input = "";
     let mut outcomes = vec![];
     let mut files = vec![];
@@ -97,12 +98,13 @@ pub fn try_file(wasm: &[u8], arguments: &[&str]) -> Result<()> {
     while let Some(argument) = arguments.next() {
         match *argument {
             "--memory" => memory_mib = arguments.next().context("--memory MIB")?.parse()?,
+            "--stack" => wasm_stack_bytes = arguments.next().context("--stack KIB")?.parse::<usize>()? << 10,
             "--input" => input = arguments.next().context("--input JSON")?,
             "--deliver" => outcomes.push(*arguments.next().context("--deliver KIND META BODY")?),
             file => files.push(file),
         }
     }
-    let pre = prepared(wasm)?;
+    let pre = prepared(wasm, wasm_stack_bytes)?;
     let mut modules = vec![];
     for file in files {
         let name = file.rsplit('/').next().unwrap_or(file);
@@ -160,7 +162,7 @@ fn print(turn: u32, answer: &[u8], waiting: &mut Vec<(f64, u32)>) -> Result<Vec<
 
 /// Instantiate, start and drop, for the smallest program and for one that awaits and answers with JSON.
 pub fn bench(wasm: &[u8]) -> Result<()> {
-    let pre = prepared(wasm)?;
+    let pre = prepared(wasm, WASM_STACK_BYTES)?;
     let programs = [
         ("smallest", "export default 1", ""),
         ("function", "export default async (input) => { const n = await input.n; return { n: n + 1, list: [1, 2, 3] } }", "{\"n\":1}"),

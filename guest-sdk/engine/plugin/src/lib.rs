@@ -3,6 +3,7 @@
 //! Security boundary: no. To the host this is arbitrary Wasm; the boundary is the host's reading of our answers.
 #![deny(unsafe_op_in_unsafe_fn)]
 
+mod brands;
 mod compile;
 mod delivery;
 mod effects;

@@ -5,7 +5,7 @@
 use crate::engine;
 use crate::limits::RANDOM_BYTES_MAX;
 use crate::text::{Body, Text};
-use crate::{delivery, effects, report, serialize, stimulus, urls};
+use crate::{brands, delivery, effects, report, serialize, stimulus, urls};
 use mayfly_abi::EffectKind;
 use rquickjs::function::Opt;
 use rquickjs::{Array, Ctx, Exception, Function, IntoJs, Object, Promise, Result, String as JsString, TypedArray, Value, qjs};
@@ -25,7 +25,7 @@ pub fn object<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
     natives.set("emitJson", Function::new(ctx.clone(), serialize::emit_json)?)?;
     natives.set("utf8Encode", Function::new(ctx.clone(), utf8_encode)?)?;
     natives.set("utf8Decode", Function::new(ctx.clone(), utf8_decode)?)?;
-    natives.set("brand", Function::new(ctx.clone(), brand)?)?;
+    brands::register(ctx, &natives)?;
     natives.set("promiseState", Function::new(ctx.clone(), promise_state)?)?;
     urls::register(ctx, &natives)?;
     Ok(natives)
@@ -73,24 +73,6 @@ fn utf8_decode<'js>(ctx: Ctx<'js>, view: TypedArray<'js, u8>, fatal: bool) -> Re
         Ok(text) => JsString::from_str(ctx.clone(), text)?.into_js(&ctx),
         Err(_) if fatal => Ok(Value::new_null(ctx)),
         Err(_) => JsString::from_str(ctx.clone(), &String::from_utf8_lossy(bytes))?.into_js(&ctx),
-    }
-}
-
-/// The kind of object that QuickJS knows it to be, whatever its prototype says: "Map", "Date", "Proxy", ...
-fn brand<'js>(ctx: Ctx<'js>, value: Value<'js>) -> Result<Value<'js>> {
-    if !value.is_object() {
-        return Ok(Value::new_undefined(ctx));
-    }
-    // SAFETY: `value` is a live object of `ctx`; the atom is turned into a value and freed.
-    unsafe {
-        if qjs::JS_IsProxy(value.as_raw()) {
-            return "Proxy".into_js(&ctx);
-        }
-        let raw = ctx.as_raw().as_ptr();
-        let atom = qjs::JS_GetClassName(qjs::JS_GetRuntime(raw), qjs::JS_GetClassID(value.as_raw()));
-        let name = qjs::JS_AtomToString(raw, atom);
-        qjs::JS_FreeAtom(raw, atom);
-        Ok(Value::from_raw(ctx, name))
     }
 }
 
