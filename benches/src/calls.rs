@@ -13,8 +13,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 const SEQUENTIAL: &str = "for (let i = 0; i < 10; i++) { const r = await fetch(input); await r.json() } return 10";
-const PARALLEL: &str =
-    "const all = await Promise.all(Array.from({ length: 10 }, () => fetch(input).then((r) => r.json()))); return all.length";
+const PARALLEL: &str = "const all = await Promise.all(Array.from({ length: 10 }, () => fetch(input).then((r) => r.json()))); return all.length";
 const NONE: &str = "return 0";
 
 pub fn measure(table: &mut Table) -> Result<(), Error> {

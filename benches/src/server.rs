@@ -97,7 +97,13 @@ pub fn measure(table: &mut Table) -> Result<(), Error> {
         let samples = load(server.address, &server.token, &small, 16, Duration::from_secs(8)).await?;
         let rate = samples.len() as f64 / 8.0;
         let promise = Promise::AtLeast(2_500.0);
-        table.line("POST /v1/runs, 16 connections, load generator on the same cores", promise, rate, "requests/s", "closed loop, no errors");
+        table.line(
+            "POST /v1/runs, 16 connections, load generator on the same cores",
+            promise,
+            rate,
+            "requests/s",
+            "closed loop, no errors",
+        );
         table.times("  the same", None, samples);
 
         let mut client = Client::connect(server.address, &server.token).await?;

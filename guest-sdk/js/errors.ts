@@ -72,7 +72,7 @@ const stringify = JSON.stringify;
 /** Entry: what the host is told of a thrown value. */
 export function describe(thrown: unknown): { out_of_memory: boolean; meta: string } {
   const name = isError(thrown) ? text(thrown, "name", "Error") : "Error";
-  const message = isError(thrown) ? messageOf(thrown) : typeof thrown === "string" ? thrown : inspect(thrown);
+  const message = isError(thrown) ? messageOf(thrown) : typeof thrown === "string" ? thrown : `${inspect(thrown)} was thrown, which is no Error.`;
   const stack = isError(thrown) ? stackOf(thrown, 0) : "";
   const fields: Record<string, string> = {
     kind: "exception", name: name.slice(0, 256), message: cut(message), stack: cut(stack),

@@ -77,7 +77,11 @@ impl RunRequest {
         let limits = limits.map_err(|refused| Problem::bad_request(format!("`limits`: {refused}")))?;
         let input = self.input.as_ref().map_or("null", |input| input.get()).to_owned();
         if input.len() as u64 > limits.input_bytes {
-            return Err(Problem::too_large(format!("`input` is {} bytes; the limit is {}", input.len(), limits.input_bytes)));
+            return Err(Problem::too_large(format!(
+                "`input` is {} bytes; the limit is {}",
+                input.len(),
+                limits.input_bytes
+            )));
         }
         let script = script(self.code, self.modules, self.main)?;
         Ok(crate::run::Job { id, tenant: admission.tenant.clone(), script, input, limits, began })
@@ -102,8 +106,7 @@ fn script(
     if !modules.contains_key(&main) {
         return Err(Problem::bad_request(format!("`main`: no module is called {main:?}")));
     }
-    let mut ordered: Vec<ModuleText> =
-        modules.into_iter().map(|(name, source)| ModuleText { name, source }).collect();
+    let mut ordered: Vec<ModuleText> = modules.into_iter().map(|(name, source)| ModuleText { name, source }).collect();
     // The engine starts the first one; sorting by "is not main" keeps the others in the order of their names.
     ordered.sort_by_key(|module| module.name != main);
     Ok(Script { modules: ordered })

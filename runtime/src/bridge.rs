@@ -167,4 +167,3 @@ async fn connect(socket: &PathBuf) -> Result<Connection, DoorError> {
 fn gone(error: capnp::Error) -> DoorError {
     DoorError::Unavailable(error.to_string())
 }
-

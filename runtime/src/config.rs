@@ -61,8 +61,12 @@ impl Config {
         let line = |start: usize| strict::line_of(text, start);
         let address = |key: &str, spanned: &Spanned<String>| {
             spanned.get_ref().parse::<SocketAddr>().map_err(|_| {
-                Mistake::new(name, line(spanned.span().start), format!("`{key}` is no address: {:?}", spanned.get_ref()))
-                    .hint("write IP:PORT, as in \"127.0.0.1:8787\"")
+                Mistake::new(
+                    name,
+                    line(spanned.span().start),
+                    format!("`{key}` is no address: {:?}", spanned.get_ref()),
+                )
+                .hint("write IP:PORT, as in \"127.0.0.1:8787\"")
             })
         };
         let limits = |asked: &Option<Spanned<LimitsAsked>>, base: Limits, ceilings: &Limits| match asked {
@@ -94,8 +98,12 @@ fn state(name: &str, state: &Option<Spanned<String>>, line: impl Fn(usize) -> us
     let value = spanned.get_ref();
     if value.contains("://") {
         let scheme = value.split("://").next().unwrap_or_default();
-        return Err(Mistake::new(name, line(spanned.span().start), format!("`state` cannot be {scheme}:// in this version"))
-            .hint("name a folder, as in \"./mayfly-data\""));
+        return Err(Mistake::new(
+            name,
+            line(spanned.span().start),
+            format!("`state` cannot be {scheme}:// in this version"),
+        )
+        .hint("name a folder, as in \"./mayfly-data\""));
     }
     Ok(value.clone())
 }
@@ -131,13 +139,17 @@ mod tests {
 
     #[test]
     fn every_mistake_names_its_line_and_says_what_to_write() {
-        assert!(mistake("lisen = \"x\"").contains("mayfly.toml:1: unknown key `lisen`\n  hint: did you mean `listen`?"));
+        assert!(
+            mistake("lisen = \"x\"").contains("mayfly.toml:1: unknown key `lisen`\n  hint: did you mean `listen`?")
+        );
         assert!(mistake("\nlisten = \"localhost\"").contains("mayfly.toml:2: `listen` is no address: \"localhost\""));
         assert_eq!(
             mistake("[limits]\nwall_ms = 5\ncpu_ms = 30001\n"),
             "mayfly.toml:3: cpu_ms = 30001 is above the limit 30000"
         );
-        assert!(mistake("[limits]\ncpu_ms = 10\n[defaults]\ncpu_ms = 11").contains(":4: cpu_ms = 11 is above the limit 10"));
+        assert!(
+            mistake("[limits]\ncpu_ms = 10\n[defaults]\ncpu_ms = 11").contains(":4: cpu_ms = 11 is above the limit 10")
+        );
         assert!(mistake("state = \"postgres://x\"").contains("cannot be postgres:// in this version"));
         let missing = Config::read(Path::new("/nowhere/mayfly.toml")).unwrap_err().to_string();
         assert!(missing.contains("/nowhere/mayfly.toml: cannot be read") && missing.contains("--config"), "{missing}");

@@ -2,13 +2,13 @@
 //!
 //! The rooms stand in the order in which a request walks them.
 
-pub mod serve;
 pub mod admit;
-pub mod prepare;
-pub mod run;
-pub mod isolate;
 pub mod bridge;
+pub mod isolate;
+pub mod prepare;
 pub mod respond;
+pub mod run;
+pub mod serve;
 
 pub mod config;
 

@@ -198,8 +198,19 @@ impl std::fmt::Display for LimitRefused {
 macro_rules! each_limit {
     ($use:ident) => {
         $use!(
-            cpu_ms, wall_ms, call_ms, memory_mib, calls, calls_in_flight, source_bytes, input_bytes, result_bytes,
-            log_bytes, log_lines, response_bytes, timers
+            cpu_ms,
+            wall_ms,
+            call_ms,
+            memory_mib,
+            calls,
+            calls_in_flight,
+            source_bytes,
+            input_bytes,
+            result_bytes,
+            log_bytes,
+            log_lines,
+            response_bytes,
+            timers
         )
     };
 }

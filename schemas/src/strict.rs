@@ -98,10 +98,7 @@ mod tests {
             "mayfly.toml:3: unknown key `memroy_mib`\n  hint: did you mean `memory_mib`?"
         );
         assert!(mistake("[limits]\nzzz = 3\n").contains("hint: known here: cpu_ms, wall_ms"));
-        assert_eq!(
-            mistake("[limits]\ncpu_ms = \"1\"\n"),
-            "mayfly.toml:2: invalid type: string \"1\", expected u64"
-        );
+        assert_eq!(mistake("[limits]\ncpu_ms = \"1\"\n"), "mayfly.toml:2: invalid type: string \"1\", expected u64");
         assert!(mistake("[limits\n").starts_with("mayfly.toml:1: "));
     }
 }

@@ -4,11 +4,9 @@
 
 use std::{env, fmt::Write, fs, path::Path};
 
-/// Shadow stack of the module. QuickJS's own limit (`limits.rs`) ends recursion well before it.
-const SHADOW_STACK_BYTES: u32 = 512 << 10;
-
 fn main() {
-    println!("cargo:rustc-link-arg=-zstack-size={SHADOW_STACK_BYTES}");
+    // QuickJS's own limit (`limits.rs`) ends recursion well before the end of the shadow stack.
+    println!("cargo:rustc-link-arg=-zstack-size={}", mayfly_abi::STACK_BYTES);
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../js");
     println!("cargo:rerun-if-changed={}", sources.display());
     let out = env::var("OUT_DIR").expect("cargo sets OUT_DIR");

@@ -61,7 +61,8 @@ fn read_limits(limits: limits::Reader<'_>) -> Limits {
 }
 
 pub(super) fn status(status: bridge::status_results::Reader<'_>) -> capnp::Result<Status> {
-    let mistakes = status.get_config_errors()?.iter().map(|text| Ok(text?.to_string()?)).collect::<capnp::Result<_>>()?;
+    let mistakes =
+        status.get_config_errors()?.iter().map(|text| Ok(text?.to_string()?)).collect::<capnp::Result<_>>()?;
     Ok(Status { tenants: status.get_tenants(), sessions: status.get_sessions(), mistakes })
 }
 

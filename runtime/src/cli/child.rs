@@ -20,7 +20,8 @@ pub struct BridgeChild {
 impl BridgeChild {
     /// Starts it and waits until it listens. `environment` is added to its own, and stays out of ours.
     pub fn start(settings: &Settings, environment: &[(&str, &str)]) -> Result<BridgeChild, Failure> {
-        let environment: Vec<_> = environment.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+        let environment: Vec<_> =
+            environment.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
         let settings = serde_json::to_string(settings).map_err(|error| Failure::fault("settings", error))?;
         let folder = std::env::temp_dir().join(format!("mayfly-{}", ulid::Ulid::new()));
         std::fs::DirBuilder::new()

@@ -129,7 +129,8 @@ fn pad(character: char) -> char {
 
 /// JSON with line breaks. Works on the text, so that numbers and the order of keys stay as the script wrote them.
 fn indented(json: &str) -> String {
-    let (mut out, mut depth, mut in_string, mut escaped) = (String::with_capacity(json.len() * 2), 0usize, false, false);
+    let (mut out, mut depth, mut in_string, mut escaped) =
+        (String::with_capacity(json.len() * 2), 0usize, false, false);
     let mut previous = ' ';
     for character in json.chars() {
         if in_string {

@@ -113,7 +113,9 @@ fn settings(arguments: &Arguments) -> Result<(Settings, String), Failure> {
     let file = arguments.config.clone().or_else(|| beside.is_file().then_some(beside));
     let Some(file) = file else {
         if let Some(tenant) = &arguments.tenant {
-            return Err(Failure::usage(format!("--tenant {tenant}: there is no mayfly.toml to find it in; use --config")));
+            return Err(Failure::usage(format!(
+                "--tenant {tenant}: there is no mayfly.toml to find it in; use --config"
+            )));
         }
         return Ok((inline(NOBODY), "local".into()));
     };

@@ -17,17 +17,31 @@ pub struct Ask {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum AskKind {
-    Fetch { method: String, url: String, headers: Vec<(String, String)>, redirect: String, body: Vec<u8> },
+    Fetch {
+        method: String,
+        url: String,
+        headers: Vec<(String, String)>,
+        redirect: String,
+        body: Vec<u8>,
+    },
     /// `tool` without `tools.`; `args` is JSON.
-    Call { tool: String, args: String },
-    Timer { delay_ms: f64 },
+    Call {
+        tool: String,
+        args: String,
+    },
+    Timer {
+        delay_ms: f64,
+    },
 }
 
 /// How an ask ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     /// `meta` and `body` as `mayfly_abi::OutcomeKind::Fulfilled` says.
-    Fulfilled { meta: String, body: Vec<u8> },
+    Fulfilled {
+        meta: String,
+        body: Vec<u8>,
+    },
     Rejected(Rejection),
 }
 

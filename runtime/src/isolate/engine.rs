@@ -8,7 +8,8 @@ use mayfly_schemas::limits::{self, CEILINGS, MIB};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use wasmtime::{
-    Config, Enabled, InstanceAllocationStrategy, InstancePre, Linker, PoolingAllocationConfig, ResourceLimiter, Strategy,
+    Config, Enabled, InstanceAllocationStrategy, InstancePre, Linker, PoolingAllocationConfig, ResourceLimiter,
+    Strategy,
 };
 use wasmtime_wasi::p1::WasiP1Ctx;
 

@@ -5,10 +5,9 @@
 use super::engine::{Engine, EngineError, GuestState};
 use super::ticker::Ticker;
 use mayfly_schemas::limits::MIB;
-use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 use wasmtime::{Instance, InstancePre, Memory, Store, Trap, TypedFunc};
 
@@ -163,24 +162,26 @@ fn store(pre: &InstancePre<GuestState>, memory_mib: u32) -> Store<GuestState> {
     store
 }
 
-/// Polls a turn and counts the CPU of its own thread while it does. The turn yields at every tick; that is where its
-/// limits are looked at, so an overrun is at most one tick.
+/// Polls a turn and counts the CPU of its own thread while it does. The guest waits for nothing but its next epoch tick,
+/// so a turn that is pending has only yielded: there its limits are looked at, and an overrun is at most one tick.
+///
+/// It yields to the executor's I/O too. wasmtime's own yield wakes itself at once, and a queue of tasks that do so keeps
+/// an executor from looking at its sockets for many ticks.
 async fn metered<T>(
     budget: &mut Budget,
     turn: impl Future<Output = wasmtime::Result<T>>,
 ) -> Result<wasmtime::Result<T>, Stopped> {
     let mut turn = pin!(turn);
-    poll_fn(|context| {
+    loop {
         let before = thread_cpu();
-        let polled = turn.as_mut().poll(context);
+        let polled = turn.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         budget.cpu_used += thread_cpu().saturating_sub(before);
         match (polled, budget.overrun()) {
-            (_, Some(stopped)) => Poll::Ready(Err(stopped)),
-            (Poll::Ready(done), None) => Poll::Ready(Ok(done)),
-            (Poll::Pending, None) => Poll::Pending,
+            (_, Some(stopped)) => return Err(stopped),
+            (Poll::Ready(done), None) => return Ok(done),
+            (Poll::Pending, None) => tokio::task::yield_now().await,
         }
-    })
-    .await
+    }
 }
 
 fn thread_cpu() -> Duration {

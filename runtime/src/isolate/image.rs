@@ -1,4 +1,4 @@
-//! In: an isolate between two turns. Out: the pages that differ from the engine's own, compressed; and back.
+//! In: an isolate between two turns. Out: what differs from the engine's own memory, compressed; and back.
 //! May touch: guest memory through `guest.rs`.
 //! Security boundary: yes, towards who stores images: `from_image` takes bytes that were read back. (What binds an image
 //! to its tenant and run, and keeps a forged one out, is encryption in the store.)
@@ -23,7 +23,8 @@ pub struct Image {
     memory_bytes: u64,
     /// Pages that differ, by their index.
     pages: Vec<u32>,
-    /// Their contents one after the other, zstd.
+    /// Their differences (exclusive or) from the engine's pages one after the other, zstd. Most pages were touched in a
+    /// few bytes, a reference count or a list's end: the rest of them are zeros then, and vanish.
     compressed: Vec<u8>,
     ledger: Ledger,
 }
@@ -55,15 +56,13 @@ impl Isolate {
         let memory = self.memory();
         let mut pages = Vec::new();
         let mut contents = Vec::new();
-        for (index, page) in memory.chunks(PAGE_BYTES).enumerate() {
-            let start = index * PAGE_BYTES;
-            let untouched = match engine.pristine.get(start..start + page.len()) {
-                Some(pristine) => page == pristine,
-                None => page.iter().all(|byte| *byte == 0),
-            };
-            if !untouched {
+        // What lies on the stack is dead between turns; a fresh isolate's stack is as good.
+        let stack_pages = mayfly_abi::STACK_BYTES as usize / PAGE_BYTES;
+        for (index, page) in memory.chunks(PAGE_BYTES).enumerate().skip(stack_pages) {
+            let pristine = pristine_page(engine, index);
+            if page != pristine {
                 pages.push(index as u32);
-                contents.extend_from_slice(page);
+                contents.extend(page.iter().zip(pristine).map(|(now, before)| now ^ before));
             }
         }
         let compressed = zstd::bulk::compress(&contents, LEVEL).map_err(|_| ImageError::Damaged("not compressible"))?;
@@ -81,17 +80,26 @@ impl Isolate {
         if image.memory_bytes > bytes_max || image.pages.len() as u64 > bytes_max / PAGE_BYTES as u64 {
             return Err(ImageError::Damaged("larger than its memory limit"));
         }
-        let contents = zstd::bulk::decompress(&image.compressed, image.pages.len() * PAGE_BYTES)
+        let mut contents = zstd::bulk::decompress(&image.compressed, image.pages.len() * PAGE_BYTES)
             .map_err(|_| ImageError::Damaged("not decompressible"))?;
         if contents.len() != image.pages.len() * PAGE_BYTES {
             return Err(ImageError::Damaged("pages missing"));
         }
         let mut guest = Guest::engine(engine, memory_mib).map_err(|_| ImageError::NoSlot)?;
         guest.grow_to(image.memory_bytes as usize).map_err(|_| ImageError::Damaged("memory size"))?;
-        for (index, page) in image.pages.iter().zip(contents.chunks(PAGE_BYTES)) {
+        for (index, page) in image.pages.iter().zip(contents.chunks_mut(PAGE_BYTES)) {
+            let pristine = pristine_page(engine, *index as usize);
+            page.iter_mut().zip(pristine).for_each(|(difference, before)| *difference ^= before);
             let address = *index as usize * PAGE_BYTES;
             guest.write(address, page).map_err(|_| ImageError::Damaged("page out of memory"))?;
         }
         Ok(Isolate::around(guest, program, image.ledger.clone()))
     }
+}
+
+/// The engine's own page; behind its memory, what a grown memory holds at first.
+fn pristine_page(engine: &Engine, index: usize) -> &[u8] {
+    const ZEROS: [u8; PAGE_BYTES] = [0; PAGE_BYTES];
+    let start = index.saturating_mul(PAGE_BYTES);
+    engine.pristine.get(start..start.saturating_add(PAGE_BYTES)).unwrap_or(&ZEROS)
 }

@@ -19,8 +19,12 @@ type HmacSha256 = Hmac<Sha256>;
 
 /// Loads `wasm` from the cache, or compiles it and puts it there. Where no private directory can be had it compiles
 /// each time and says so: slower, never less safe.
-pub fn load(engine: &wasmtime::Engine, what: &str, wasm: impl Fn() -> Result<Vec<u8>, EngineError>, digest: &str)
--> Result<Module, EngineError> {
+pub fn load(
+    engine: &wasmtime::Engine,
+    what: &str,
+    wasm: impl Fn() -> Result<Vec<u8>, EngineError>,
+    digest: &str,
+) -> Result<Module, EngineError> {
     let cache = match Cache::open() {
         Ok(cache) => cache,
         Err(reason) => {

@@ -15,15 +15,19 @@ const SOURCE_BYTES_MAX: usize = 512;
 pub(super) fn locate(error: &mut RunError, stack: &str, program: &Program) {
     let mut maps = Maps { program, parsed: Vec::new() };
     let mut lines = Vec::new();
+    let missing = missing_name(error);
     for frame in stack.lines().take(FRAMES_MAX) {
-        let Some(place) = maps.place(frame) else {
+        let Some(mut place) = maps.place(frame) else {
             // Frames of the prelude say nothing to the author; what is no frame at all is text of the error.
             if !frame.contains("mayfly:") && !frame.contains("(native)") && !frame.trim().is_empty() {
                 lines.push(frame.to_owned());
             }
             continue;
         };
-        lines.push(place.frame);
+        if let (Some(name), None) = (&missing, error.line) {
+            place.move_to(name);
+        }
+        lines.push(place.frame());
         if error.line.is_none() {
             error.module = Some(place.module.name.clone());
             error.line = Some(place.line);
@@ -49,7 +53,42 @@ struct Place<'p> {
     module: &'p Module,
     line: u32,
     column: u32,
-    frame: String,
+    function: String,
+}
+
+impl Place<'_> {
+    fn frame(&self) -> String {
+        let Place { module, line, column, function } = self;
+        match function.as_str() {
+            "" | "<anonymous>" => format!("    at {}:{line}:{column}", module.name),
+            _ => format!("    at {function} ({}:{line}:{column})", module.name),
+        }
+    }
+
+    /// QuickJS keeps no position for reading a variable, and tells the one of the call before, or of the function. The
+    /// name that is not defined stands somewhere behind it: its next occurrence as a word is the place.
+    fn move_to(&mut self, name: &str) {
+        let is_word = |character: char| character.is_alphanumeric() || matches!(character, '_' | '$');
+        for (number, text) in (1..).zip(self.module.source.lines()).skip_while(|(number, _)| *number < self.line) {
+            let from = if number == self.line { self.column as usize - 1 } else { 0 };
+            for (at, _) in text.match_indices(name) {
+                let before = text.get(..at).and_then(|text| text.chars().next_back());
+                let after = text.get(at + name.len()..).and_then(|text| text.chars().next());
+                let column = text.get(..at).map_or(0, |text| text.encode_utf16().count());
+                let whole = !before.is_some_and(|c| is_word(c) || c == '.') && !after.is_some_and(is_word);
+                if whole && column >= from {
+                    (self.line, self.column) = (number, column as u32 + 1);
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// The name in "x is not defined".
+fn missing_name(error: &RunError) -> Option<String> {
+    let name = error.message.strip_suffix(" is not defined")?;
+    (error.name == "ReferenceError" && !name.is_empty()).then(|| name.to_owned())
 }
 
 impl<'p> Maps<'p> {
@@ -65,12 +104,7 @@ impl<'p> Maps<'p> {
         let line: u32 = parts.next()?.parse().ok()?;
         let module = self.program.module(parts.next()?)?;
         let (line, column) = self.original(module, line, column).unwrap_or((line, column));
-        let position = format!("{}:{line}:{column}", module.name);
-        let frame = match function {
-            "" | "<anonymous>" => format!("    at {position}"),
-            _ => format!("    at {function} ({position})"),
-        };
-        Some(Place { module, line, column, frame })
+        Some(Place { module, line, column, function: function.to_owned() })
     }
 
     /// Source maps count from 0, stacks and people from 1.

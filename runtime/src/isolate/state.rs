@@ -180,7 +180,13 @@ impl Isolate {
                     logs.push(limits, *elapsed_ms, level, text);
                 }
                 Told::Result { json } => return Ok(Step::Done(self.finish(json))),
-                Told::Error(error) => {
+                Told::Error(mut error) => {
+                    // Out of memory, QuickJS may not even find room for the error that says so: it throws null then.
+                    let peak = self.guest.memory_peak_bytes() as u64;
+                    let crowded = peak > u64::from(self.ledger.limits.memory_mib) * MIB / 4;
+                    if error.message == "null" && (crowded || self.guest.memory_refused()) {
+                        error.kind = "memory_limit".into();
+                    }
                     let error = outcome::of_guest(error, &self.program, &self.ledger.limits);
                     return Ok(Step::Done(self.end(error)));
                 }

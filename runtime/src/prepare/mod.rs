@@ -70,7 +70,12 @@ impl Programs {
     }
 
     /// The program of a script; several callers of a new one wait for a single compile.
-    pub async fn prepare(&self, tenant: &str, script: &Script, source_bytes_max: u64) -> Result<Arc<Program>, RunError> {
+    pub async fn prepare(
+        &self,
+        tenant: &str,
+        script: &Script,
+        source_bytes_max: u64,
+    ) -> Result<Arc<Program>, RunError> {
         if script.bytes() > source_bytes_max {
             let message = format!("the source is {} bytes; the limit is {source_bytes_max}", script.bytes());
             return Err(RunError::limit(ErrorKind::SourceLimit, message));

@@ -37,9 +37,7 @@ async fn translate_module(engine: &Engine, module: &ModuleText) -> Result<Module
     };
     let guest = Guest::engine(engine, PREPARE_MEMORY_MIB).map_err(|stopped| explain(&stopped, module))?;
     match step(guest, "mayfly-compile", module, &javascript, &mut budget).await? {
-        Ok((bytecode, _)) => {
-            Ok(Module { name: module.name.clone(), bytecode, map, source: module.source.clone() })
-        }
+        Ok((bytecode, _)) => Ok(Module { name: module.name.clone(), bytecode, map, source: module.source.clone() }),
         Err(refused) => {
             let (line, column) = original(&map, &refused).unwrap_or((refused.line, refused.column));
             Err(refused.located(module, line, column))
@@ -85,7 +83,8 @@ fn original(map: &str, refused: &Refused) -> Option<(u32, u32)> {
 }
 
 fn explain(stopped: &Stopped, module: &ModuleText) -> RunError {
-    let limit = |kind, message: String| RunError { module: Some(module.name.clone()), ..RunError::limit(kind, message) };
+    let limit =
+        |kind, message: String| RunError { module: Some(module.name.clone()), ..RunError::limit(kind, message) };
     match stopped {
         Stopped::Cpu | Stopped::Wall => {
             limit(ErrorKind::CpuLimit, format!("compiling the script took more than {PREPARE_CPU_MS} ms of CPU"))

@@ -45,11 +45,8 @@ pub async fn execute(host: &Host, job: Job, session: &Session) -> RunObject {
     let mut calls = Vec::new();
     let ended = attempt(host, &job, session, &mut usage, &mut calls).await;
     usage.usage.wall_us = job.began.elapsed().as_micros() as u64;
-    let outcome = ended.unwrap_or_else(|error| Outcome {
-        result: Err(error),
-        logs: Logs::default(),
-        usage: Usage::default(),
-    });
+    let outcome =
+        ended.unwrap_or_else(|error| Outcome { result: Err(error), logs: Logs::default(), usage: Usage::default() });
     RunObject::new(job.id, outcome, calls, usage)
 }
 
@@ -84,9 +81,8 @@ async fn attempt(
 impl Entropy {
     fn origin() -> Result<Origin, RunError> {
         let mut seed = [0; 32];
-        getrandom::fill(&mut seed).map_err(|_| {
-            RunError::new(ErrorKind::Internal, "InternalError", "the machine gave no randomness")
-        })?;
+        getrandom::fill(&mut seed)
+            .map_err(|_| RunError::new(ErrorKind::Internal, "InternalError", "the machine gave no randomness"))?;
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Ok(Origin { started_ms: since_1970.as_secs_f64() * 1000.0, seed })
     }

@@ -6,5 +6,5 @@ mod drive;
 mod execute;
 mod object;
 
-pub use execute::{Entropy, Job, Host, execute};
+pub use execute::{Entropy, Host, Job, execute};
 pub use object::{CallRecord, RunObject, RunStatus, Verdict};

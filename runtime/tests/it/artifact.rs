@@ -59,7 +59,11 @@ fn the_engine_can_be_imaged_and_imports_nothing_but_wasi() {
         let shape = shape(&wasm(name));
         // An image holds linear memory only: any other state would be lost.
         assert_eq!((shape.mutable_globals, shape.memories, shape.has_start), (1, 1, false), "{name}");
-        assert!(shape.imports.iter().all(|import| import.starts_with("wasi_snapshot_preview1.")), "{:?}", shape.imports);
+        assert!(
+            shape.imports.iter().all(|import| import.starts_with("wasi_snapshot_preview1.")),
+            "{:?}",
+            shape.imports
+        );
         assert!(shape.imports.len() <= 10, "{name}: {:?}", shape.imports);
     }
 }

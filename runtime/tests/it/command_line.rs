@@ -108,9 +108,17 @@ fn every_mistake_in_configuration_has_file_line_key_and_hint() {
     for (config, rules, words) in [
         ("lissten = \"x\"\n", "", "mayfly.toml:4: unknown key `lissten`\n  hint: did you mean `listen`?"),
         ("[limits]\ncpu_ms = 99999999\n", "", "mayfly.toml:5: cpu_ms = 99999999 is above the limit 30000"),
-        ("", "[[rule]]\nname = \"a\"\nalow = \"https://x.org/\"\n", "acme.toml:7: unknown key `alow`\n  hint: did you mean `allow`?"),
+        (
+            "",
+            "[[rule]]\nname = \"a\"\nalow = \"https://x.org/\"\n",
+            "acme.toml:7: unknown key `alow`\n  hint: did you mean `allow`?",
+        ),
         ("", "[[rule]]\nname = \"a\"\nallow = \"https://x.org/**\"\ncredential = \"nope\"\n", "nope"),
-        ("", "[[credential]]\nname = \"k\"\nfrom = \"env:MAYFLY_TEST_NOT_SET\"\nheader = \"x-key\"\n", "MAYFLY_TEST_NOT_SET"),
+        (
+            "",
+            "[[credential]]\nname = \"k\"\nfrom = \"env:MAYFLY_TEST_NOT_SET\"\nheader = \"x-key\"\n",
+            "MAYFLY_TEST_NOT_SET",
+        ),
     ] {
         let folder = folder(config, rules);
         let file = folder.path().join("mayfly.toml").display().to_string();
@@ -127,7 +135,11 @@ fn a_new_token_works_and_is_shown_once() {
     let token = out.trim();
     let sha256 = err.lines().find_map(|line| line.strip_prefix("sha256 = ")).expect("the line for the file");
     let folder = folder("", "");
-    write(folder.path(), "tenants/acme.toml", &format!("tenant = \"acme\"\n[[token]]\nsha256 = {sha256}\nrole = \"runner\"\n"));
+    write(
+        folder.path(),
+        "tenants/acme.toml",
+        &format!("tenant = \"acme\"\n[[token]]\nsha256 = {sha256}\nrole = \"runner\"\n"),
+    );
     assert!(token.starts_with("mf_") && token.len() >= 46 && !err.contains(token), "{out} {err}");
     use sha2::Digest;
     let digest: String = sha2::Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -140,14 +152,17 @@ fn policy_explain_names_the_rule_and_why() {
                  [[rule]]\nname = \"never secrets\"\ndeny = \"https://api.example.com/repos/*/secrets/**\"\n";
     let folder = folder("", rules);
     let file = folder.path().join("mayfly.toml").display().to_string();
-    let explain = |method: &str, url: &str| said(&run(&["policy", "explain", method, url, "--tenant", "acme", "--config", &file]));
+    let explain = |method: &str, url: &str| {
+        said(&run(&["policy", "explain", method, url, "--tenant", "acme", "--config", &file]))
+    };
     let (status, out, _) = explain("GET", "https://api.example.com/repos/a/b");
     assert!(status == Some(0) && out.starts_with("allow: GET ") && out.contains("\"read\""), "{out}");
     let (status, out, _) = explain("GET", "https://api.example.com/repos/a/secrets/b");
     assert!(status == Some(1) && out.starts_with("deny: ") && out.contains("never secrets"), "{out}");
     let (status, out, _) = explain("POST", "https://api.example.com/repos/a");
     assert!(status == Some(1) && out.starts_with("deny: "), "{out}");
-    let (status, _, err) = said(&run(&["policy", "explain", "GET", "https://a/", "--tenant", "nobody", "--config", &file]));
+    let (status, _, err) =
+        said(&run(&["policy", "explain", "GET", "https://a/", "--tenant", "nobody", "--config", &file]));
     assert!(status == Some(2) && err.contains("nobody"), "{err}");
 }
 

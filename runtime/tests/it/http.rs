@@ -171,11 +171,9 @@ fn quota_is_told_with_the_time_to_come_again() {
 
 #[test]
 fn a_bridge_that_dies_costs_its_runs_and_nothing_more() {
-    let upstream = crate::harness::upstream::Upstream::start(|_, _| std::thread::sleep(std::time::Duration::from_secs(5)));
-    let rules = format!(
-        "[[rule]]\nname = \"all\"\nallow = \"http://{}/**\"\nprivate = true\n",
-        upstream.address
-    );
+    let upstream =
+        crate::harness::upstream::Upstream::start(|_, _| std::thread::sleep(std::time::Duration::from_secs(5)));
+    let rules = format!("[[rule]]\nname = \"all\"\nallow = \"http://{}/**\"\nprivate = true\n", upstream.address);
     let server = Server::start(&rules);
     let code = format!("await fetch('{}')", upstream.url("/slow"));
     std::thread::scope(|scope| {

@@ -59,7 +59,10 @@ fn a_package_that_is_not_there_is_named() {
 #[test]
 fn tools_are_called_by_their_names_and_in_parallel() {
     assert_eq!(result("return await tools.github.repos.get({ owner: 'a', n: [1] })"), r#"{"owner":"a","n":[1]}"#);
-    assert_eq!(result("return Promise.all([1, 2, 3].map((n) => codemode.echo({ n })))"), r#"[{"n":1},{"n":2},{"n":3}]"#);
+    assert_eq!(
+        result("return Promise.all([1, 2, 3].map((n) => codemode.echo({ n })))"),
+        r#"[{"n":1},{"n":2},{"n":3}]"#
+    );
 }
 
 #[test]
@@ -199,8 +202,10 @@ fn a_result_that_json_cannot_carry_names_its_path() {
 
 #[test]
 fn results_are_json_as_json_stringify_makes_it() {
-    assert_eq!(result("return { a: undefined, b: new Date(0), c: [undefined, NaN], d: null, e: 'ü' }"),
-        r#"{"b":"1970-01-01T00:00:00.000Z","c":[null,null],"d":null,"e":"ü"}"#);
+    assert_eq!(
+        result("return { a: undefined, b: new Date(0), c: [undefined, NaN], d: null, e: 'ü' }"),
+        r#"{"b":"1970-01-01T00:00:00.000Z","c":[null,null],"d":null,"e":"ü"}"#
+    );
     assert_eq!(result("return undefined"), "null");
     assert_eq!(result("let x = 1"), "null");
 }
@@ -216,7 +221,9 @@ fn a_promise_that_nobody_settles_is_a_deadlock() {
 #[test]
 fn calls_are_counted_and_limited() {
     let limits = Limits { calls: 3, ..DEFAULTS };
-    let run = |n: u32| run_with(&format!("for (let i = 0; i < {n}; i++) await tools.x({{}}); return 1"), "null", &limits, ORIGIN);
+    let run = |n: u32| {
+        run_with(&format!("for (let i = 0; i < {n}; i++) await tools.x({{}}); return 1"), "null", &limits, ORIGIN)
+    };
     let outcome = run(3);
     assert_eq!((outcome.usage.calls, outcome.result.is_ok()), (3, true));
     let error = script::failed(run(4));
@@ -237,7 +244,12 @@ fn timers_fire_in_order_and_can_be_cleared() {
     "#;
     assert_eq!(result(source), r#"[["ten","thirty"],3]"#);
     let limits = Limits { timers: 10, ..DEFAULTS };
-    let many = run_with("for (let i = 0; i < 11; i++) setTimeout(() => {}, 1000); await new Promise(() => {})", "null", &limits, ORIGIN);
+    let many = run_with(
+        "for (let i = 0; i < 11; i++) setTimeout(() => {}, 1000); await new Promise(() => {})",
+        "null",
+        &limits,
+        ORIGIN,
+    );
     assert_eq!(script::failed(many).kind, ErrorKind::CallLimit);
 }
 

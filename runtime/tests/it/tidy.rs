@@ -8,7 +8,8 @@ fn root() -> PathBuf {
 
 fn sources() -> Vec<(String, String)> {
     let mut found = Vec::new();
-    let mut folders: Vec<PathBuf> = ["runtime", "bridge", "schemas", "benches", "guest-sdk", "examples"].map(|name| root().join(name)).to_vec();
+    let mut folders: Vec<PathBuf> =
+        ["runtime", "bridge", "schemas", "benches", "guest-sdk", "examples"].map(|name| root().join(name)).to_vec();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
             let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
@@ -46,14 +47,17 @@ fn a_source_file_opens_with_what_it_is() {
 
 #[test]
 fn the_bridge_knows_no_wasm_and_the_runtime_no_http_client() {
-    let manifest = |package: &str| std::fs::read_to_string(root().join(package).join("Cargo.toml")).expect("a manifest");
+    let manifest =
+        |package: &str| std::fs::read_to_string(root().join(package).join("Cargo.toml")).expect("a manifest");
     assert!(!manifest("bridge").contains("wasmtime"));
     for client in ["hyper-rustls", "rustls", "reqwest", "rusqlite", "client-legacy"] {
         assert!(!manifest("runtime").contains(client), "{client}");
     }
     let naming: Vec<_> = sources()
         .into_iter()
-        .filter(|(path, text)| path.contains("/runtime/src/") && !path.contains("/src/cli/") && text.contains("mayfly_bridge::"))
+        .filter(|(path, text)| {
+            path.contains("/runtime/src/") && !path.contains("/src/cli/") && text.contains("mayfly_bridge::")
+        })
         .map(|(path, _)| path)
         .collect();
     assert!(naming.is_empty(), "the library must not name the bridge: {naming:?}");

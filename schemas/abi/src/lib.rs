@@ -119,6 +119,10 @@ pub struct Effect<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed(pub &'static str);
 
+/// The engine's stack lies at the bottom of its linear memory, up to here. Between turns nothing on it is alive, so an
+/// image leaves it out. The engine is linked with this number.
+pub const STACK_BYTES: u32 = 512 * 1024;
+
 /// More modules than any script has; bounds the reader's loop.
 pub const MODULES_MAX: u32 = 256;
 

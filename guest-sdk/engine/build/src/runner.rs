@@ -20,7 +20,9 @@ const MIB: u32 = 1 << 20;
 fn engine(wasm_stack_bytes: usize) -> Result<Engine> {
     let mut pool = PoolingAllocationConfig::default();
     pool.total_core_instances(16).total_memories(16).total_tables(16).max_memory_size(MEMORY_BYTES);
-    pool.linear_memory_keep_resident(1 << 20).table_keep_resident(1 << 16);
+    let kib = |name: &str, otherwise: usize| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(otherwise) << 10;
+    pool.linear_memory_keep_resident(kib("KEEP", 1024)).table_keep_resident(kib("TKEEP", 64));
+    if std::env::var("SCAN").is_ok() { pool.pagemap_scan(wasmtime::Enabled::Auto); } else { pool.pagemap_scan(wasmtime::Enabled::No); }
     let mut config = Config::new();
     config.async_stack_size(wasm_stack_bytes + (1 << 20)).max_wasm_stack(wasm_stack_bytes).memory_init_cow(true);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
@@ -174,20 +176,37 @@ pub fn bench(wasm: &[u8]) -> Result<()> {
         let modules = vec![("main.ts", bytecode.as_slice())];
         Start { stimulus: stimulus(0), heap_bytes_max: 64 * MIB, input: input.as_bytes(), modules }.write(&mut frame);
         let before = page_faults();
+        let cpu_before = cpu_ns();
         let mut times = vec![];
+        let mut phases = vec![];
         for _ in 0..BENCH_RUNS {
             let begin = Instant::now();
             let mut isolate = Isolate::new(&pre)?;
+            let made = begin.elapsed();
             isolate.call(isolate.start.clone(), &frame)?;
+            let ran = begin.elapsed();
             drop(isolate);
             times.push(begin.elapsed());
+            phases.push([made, ran - made, begin.elapsed() - ran]);
         }
         times.sort();
         let at = |percent: usize| times.get(times.len() * percent / 100).copied().unwrap_or(Duration::ZERO);
         let faults = (page_faults() - before) as f64 / BENCH_RUNS as f64;
-        println!("{name}: p50 {:?}, p99 {:?}, {faults:.1} page faults", at(50), at(99));
+        let cpu_us = (cpu_ns() - cpu_before) as f64 / 1e3 / BENCH_RUNS as f64;
+        println!("{name}: p50 {:?}, p99 {:?}, {cpu_us:.1} us of CPU, {faults:.1} page faults", at(50), at(99));
+        for (at, phase) in ["instantiate", "start", "drop"].into_iter().enumerate() {
+            let mut times: Vec<Duration> = phases.iter().filter_map(|all| all.get(at).copied()).collect();
+            times.sort();
+            println!("  {phase}: p10 {:?}, p50 {:?}", times[times.len() / 10], times[times.len() / 2]);
+        }
     }
     Ok(())
+}
+
+/// CPU time of this thread, in nanoseconds.
+fn cpu_ns() -> u64 {
+    let stat = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    stat.split_whitespace().next().and_then(|field| field.parse().ok()).unwrap_or(0)
 }
 
 /// Minor faults of this process so far, as the kernel counts them; 0 where it does not say.

@@ -7,15 +7,16 @@ use crate::effects;
 use crate::engine::Engine;
 use crate::limits::REPORT_RESERVE_BYTES;
 use mayfly_abi::EffectKind;
-use rquickjs::{Ctx, Object, Value, qjs};
+use rquickjs::{Ctx, Object, Value};
 
 /// Share of the memory limit above which a failure without any error object is put down to memory, in percent.
 const NEARLY_FULL_PERCENT: u64 = 85;
+const WASM_PAGE_BYTES: u64 = 65_536;
 
 /// Tells the thrown value as the run's error.
 pub fn thrown<'js>(ctx: &Ctx<'js>, engine: &Engine, value: Value<'js>) {
     engine.set_memory_limit(engine.heap_bytes_max().saturating_add(REPORT_RESERVE_BYTES));
-    let told = if is_nothing(&value) && nearly_full(ctx, engine) {
+    let told = if is_nothing(&value) && was_nearly_full(engine) {
         None
     } else {
         describe(ctx, engine, value)
@@ -39,21 +40,12 @@ pub fn plain(kind: &str, name: &str, message: &str) {
     emit(format!(r#"{{"kind":{kind},"name":{name},"message":{message},"stack":""}}"#).as_bytes());
 }
 
-/// Whether QuickJS has used most of what it may.
-pub fn nearly_full(ctx: &Ctx<'_>, engine: &Engine) -> bool {
+/// Whether this isolate has at any time used most of what QuickJS may use. Linear memory never shrinks, so its size
+/// still tells when the unwinding has already freed what the script had piled up.
+pub fn was_nearly_full(engine: &Engine) -> bool {
+    let used = core::arch::wasm32::memory_size(0) as u64 * WASM_PAGE_BYTES;
     let limit = engine.heap_bytes_max() as u64;
-    limit > 0 && used_bytes(ctx) * 100 > limit * NEARLY_FULL_PERCENT
-}
-
-/// Bytes that QuickJS holds. Walks the heap: only for the end of a run that failed.
-fn used_bytes(ctx: &Ctx<'_>) -> u64 {
-    let mut usage = std::mem::MaybeUninit::<qjs::JSMemoryUsage>::zeroed();
-    // SAFETY: the runtime is the one of `ctx`; the callee fills the whole struct, which is plain numbers anyway.
-    let usage = unsafe {
-        qjs::JS_ComputeMemoryUsage(qjs::JS_GetRuntime(ctx.as_raw().as_ptr()), usage.as_mut_ptr());
-        usage.assume_init()
-    };
-    usage.malloc_size.max(0) as u64
+    limit > 0 && used * 100 > limit * NEARLY_FULL_PERCENT
 }
 
 /// The meta that the prelude makes of the value; nothing when it says that memory ran out.
@@ -68,7 +60,7 @@ fn describe<'js>(ctx: &Ctx<'js>, engine: &Engine, value: Value<'js>) -> Option<V
         Ok((false, meta)) => Some(meta),
         Err(_) => {
             drop(ctx.catch());
-            if nearly_full(ctx, engine) { None } else { Some(fallback()) }
+            if was_nearly_full(engine) { None } else { Some(fallback()) }
         }
     }
 }

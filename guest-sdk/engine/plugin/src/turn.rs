@@ -87,7 +87,7 @@ fn end<'js>(ctx: &Ctx<'js>, engine: &Engine, lost: Option<Value<'js>>) {
     }
     if let Some(value) = lost {
         report::thrown(ctx, engine, value);
-    } else if matches!(engine.waiting(ctx), Ok(0) | Err(_)) && report::nearly_full(ctx, engine) {
+    } else if matches!(engine.waiting(ctx), Ok(0) | Err(_)) && report::was_nearly_full(engine) {
         // Nothing can ever wake the script, and memory is full: what would have gone on was lost for lack of it.
         report::memory_limit(engine);
     }

@@ -17,8 +17,11 @@ const NANOSECONDS_PER_MS: f64 = 1e6;
 #[unsafe(export_name = "__imported_wasi_snapshot_preview1_clock_time_get")]
 unsafe extern "C" fn clock_time_get(clock: i32, _precision: i64, time: i32) -> i32 {
     let ms = if clock == REALTIME { stimulus::now_ms() } else { stimulus::elapsed_ms() };
+    // Whole milliseconds first: today's date in nanoseconds is more than an f64 can hold exactly.
+    let (whole, rest) = (ms.floor(), ms - ms.floor());
+    let nanoseconds = whole as u64 * NANOSECONDS_PER_MS as u64 + (rest * NANOSECONDS_PER_MS) as u64;
     // SAFETY: libc passes the address of its own u64.
-    unsafe { (time as usize as *mut u64).write_unaligned((ms * NANOSECONDS_PER_MS) as u64) };
+    unsafe { (time as usize as *mut u64).write_unaligned(nanoseconds) };
     SUCCESS
 }
 
