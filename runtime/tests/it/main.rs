@@ -2,6 +2,9 @@
 //!
 //! `scripts` drives the isolate core without a socket, in virtual time. `http` and `command_line` start the real binary.
 
+// A test that panics has said what it had to say.
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
 mod harness;
 
 mod artifact;

@@ -98,7 +98,7 @@ fn randomness_comes_from_the_seed_and_no_two_isolates_share_it() {
     let with_seed = |seed| json(run_with(source, "null", &DEFAULTS, Origin { seed: [seed; 32], ..ORIGIN }));
     assert_eq!(with_seed(1), with_seed(1));
     assert_ne!(with_seed(1), with_seed(2));
-    let numbers: Vec<String> = (0..20).map(|seed| with_seed(seed)).collect();
+    let numbers: Vec<String> = (0..20).map(with_seed).collect();
     assert_eq!(numbers.iter().collect::<std::collections::HashSet<_>>().len(), 20);
 }
 

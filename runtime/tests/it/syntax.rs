@@ -29,7 +29,7 @@ fn forty_kilobytes_of_nesting_is_a_syntax_error() {
         format!("let x: {}number{} = 1", "Array<".repeat(n), ">".repeat(n)),
         format!("return {}1", "()=>".repeat(n)),
         format!("return {}1", "!".repeat(n)),
-        format!("{}", "if(1)".repeat(n)),
+        "if(1)".repeat(n),
         "[".repeat(n),
         "<A>".repeat(n),
     ] {
