@@ -44,13 +44,13 @@ impl Server {
         let event = loop {
             let line = lines.next().ok_or("the server did not start")??;
             match serde_json::from_str::<serde_json::Value>(&line) {
-                Ok(event) if event["message"] == "listening" => break event,
+                Ok(event) if event.get("message").is_some_and(|text| text == "listening") => break event,
                 _ => eprintln!("{line}"),
             }
         };
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| eprintln!("{line}")));
-        let address = event["address"].as_str().ok_or("no address")?.parse()?;
-        let bridge_pid = event["bridge_pid"].as_u64().ok_or("no bridge")?;
+        let address = event.get("address").and_then(|address| address.as_str()).ok_or("no address")?.parse()?;
+        let bridge_pid = event.get("bridge_pid").and_then(|pid| pid.as_u64()).ok_or("no bridge")?;
         Ok(Server { child, _folder: folder, address, bridge_pid, token })
     }
 

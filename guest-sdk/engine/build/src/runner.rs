@@ -8,7 +8,7 @@ use mayfly_abi::{Answer, Deliver, OutcomeKind, Source, Start, Stimulus, effects}
 use std::fs;
 use std::time::{Duration, Instant};
 use wasmtime::{
-    Config, Enabled, Engine, InstanceAllocationStrategy, InstancePre, Linker, Memory, Module, PoolingAllocationConfig, Store, TypedFunc,
+    Config, Engine, InstanceAllocationStrategy, InstancePre, Linker, Memory, Module, PoolingAllocationConfig, Store, TypedFunc,
 };
 
 /// What QuickJS's own stack limit needs (`plugin/src/limits.rs`).
@@ -20,9 +20,7 @@ const MIB: u32 = 1 << 20;
 fn engine(wasm_stack_bytes: usize) -> Result<Engine> {
     let mut pool = PoolingAllocationConfig::default();
     pool.total_core_instances(16).total_memories(16).total_tables(16).max_memory_size(MEMORY_BYTES);
-    // Pages that a run touched are put back by copying instead of being given away and faulted in again: the kernel
-    // tells which ones they are, and that halves the time of a run.
-    pool.linear_memory_keep_resident(1 << 20).table_keep_resident(1 << 16).pagemap_scan(Enabled::Auto);
+    pool.linear_memory_keep_resident(1 << 20).table_keep_resident(1 << 16);
     let mut config = Config::new();
     config.async_stack_size(wasm_stack_bytes + (1 << 20)).max_wasm_stack(wasm_stack_bytes).memory_init_cow(true);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
@@ -176,43 +174,20 @@ pub fn bench(wasm: &[u8]) -> Result<()> {
         let modules = vec![("main.ts", bytecode.as_slice())];
         Start { stimulus: stimulus(0), heap_bytes_max: 64 * MIB, input: input.as_bytes(), modules }.write(&mut frame);
         let before = page_faults();
-        let cpu_before = cpu_ns();
         let mut times = vec![];
-        let mut phases = vec![];
         for _ in 0..BENCH_RUNS {
             let begin = Instant::now();
             let mut isolate = Isolate::new(&pre)?;
-            let made = begin.elapsed();
             isolate.call(isolate.start.clone(), &frame)?;
-            let ran = begin.elapsed();
             drop(isolate);
             times.push(begin.elapsed());
-            phases.push([made, ran - made, begin.elapsed() - ran]);
         }
         times.sort();
         let at = |percent: usize| times.get(times.len() * percent / 100).copied().unwrap_or(Duration::ZERO);
         let faults = (page_faults() - before) as f64 / BENCH_RUNS as f64;
-        let cpu_us = (cpu_ns() - cpu_before) as f64 / 1e3 / BENCH_RUNS as f64;
-        let mut isolate = Isolate::new(&pre)?;
-        let image = isolate.memory.data(&isolate.store).to_vec();
-        isolate.call(isolate.start.clone(), &frame)?;
-        let pages = image.chunks(4096).zip(isolate.memory.data(&isolate.store).chunks(4096));
-        let changed: Vec<usize> = pages.enumerate().filter(|(_, (old, new))| old != new).map(|(at, _)| at).collect();
-        println!("changed {} of {}: {changed:?}", changed.len(), image.len()/4096);
-        println!("{name}: p50 {:?}, p99 {:?}, {cpu_us:.1} us of CPU, {faults:.1} page faults", at(50), at(99));
-        for (at, phase) in ["instantiate", "start", "drop"].into_iter().enumerate() {
-            let mut times: Vec<Duration> = phases.iter().filter_map(|all| all.get(at).copied()).collect();
-            times.sort();
-            println!("  {phase}: p10 {:?}, p50 {:?}", times[times.len() / 10], times[times.len() / 2]);
-        }
+        println!("{name}: p50 {:?}, p99 {:?}, {faults:.1} page faults", at(50), at(99));
     }
     Ok(())
-}
-
-/// CPU time of this thread, in nanoseconds.
-fn cpu_ns() -> u64 {
-    let stat = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    stat.split_whitespace().next().and_then(|field| field.parse().ok()).unwrap_or(0)
 }
 
 /// Minor faults of this process so far, as the kernel counts them; 0 where it does not say.
