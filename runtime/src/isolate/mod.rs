@@ -5,7 +5,7 @@
 //! An [`Isolate`] is a state machine that its owner drives; any executor will do:
 //!
 //! ```no_run
-//! # async fn example(program: &mayfly::isolate::Program) -> Result<(), Box<dyn std::error::Error>> {
+//! # async fn example(program: &std::sync::Arc<mayfly::isolate::Program>) -> Result<(), Box<dyn std::error::Error>> {
 //! use mayfly::isolate::{Answer, Engine, EngineOptions, Isolate, Origin, Step};
 //! let engine = Engine::load(EngineOptions::default())?;
 //! let origin = Origin { started_ms: 1_700_000_000_000.0, seed: [7; 32] };
