@@ -37,9 +37,10 @@ pub fn measure(table: &mut Table) -> Result<(), Error> {
     Ok(())
 }
 
-/// Resident set of a process.
+/// Proportional resident set of a process: pages that it shares with others, or maps from the engine's file many times
+/// over, are counted once.
 fn resident_kib(pid: &str) -> Result<f64, Error> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+    let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).ok_or("no Pss")?;
     Ok(line.split_whitespace().next().ok_or("no number")?.parse()?)
 }
