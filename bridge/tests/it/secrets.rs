@@ -92,7 +92,8 @@ fn a_reply_that_repeats_the_credential_in_any_form_is_withheld() {
             for (at, (form, _)) in forms(SECRET).iter().enumerate() {
                 let outcome = fetch(&opened.session, &get(upstream.url(&format!("{path}?{at}")))).await;
                 assert_eq!(outcome.reason(), "credential_echoed", "{path} {form}");
-                assert!(!format!("{outcome:?}").contains("1234"), "{outcome:?}");
+                // With its equals sign: a port or a time may well contain the digits.
+                assert!(!format!("{outcome:?}").contains("=1234"), "{outcome:?}");
             }
         }
         let hex = forms(SECRET).iter().position(|(form, _)| form == "hex").unwrap();
