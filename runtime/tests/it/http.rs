@@ -154,7 +154,7 @@ fn a_run_may_lower_its_limits() {
     let object = server.post(&body.to_string()).json();
     assert_eq!(object["error"]["kind"], "wall_limit", "{object}");
     let wall_us = object["usage"]["wall_us"].as_u64().unwrap();
-    assert!((50_000..62_000).contains(&wall_us), "{wall_us} us");
+    assert!((50_000..112_000).contains(&wall_us), "{wall_us} us");
     assert!(began.elapsed() < std::time::Duration::from_secs(2));
 }
 
