@@ -72,7 +72,7 @@ fn the_engine_can_be_imaged_and_imports_nothing_but_wasi() {
 fn no_path_of_the_machine_that_built_it_is_in_the_artifact() {
     for name in ["engine", "transpiler"] {
         let text = String::from_utf8_lossy(&wasm(name)).into_owned();
-        for trace in ["/root/", "/home/", ".cargo/registry", "crates.io"] {
+        for trace in ["/home/", ".cargo/", "registry/src"] {
             assert!(!text.contains(trace), "{name} contains {trace}");
         }
     }
