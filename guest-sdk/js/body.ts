@@ -127,7 +127,7 @@ export class Request extends Body {
   readonly method: string;
   readonly headers: Headers;
   readonly redirect: string;
-  readonly signal: AbortSignal;
+  #signal: AbortSignal | undefined;
 
   constructor(input: Request | string | { href: string }, init: RequestInit = {}) {
     const from = input instanceof Request ? input : undefined;
@@ -145,9 +145,19 @@ export class Request extends Body {
     if (type !== undefined && !this.headers.has("content-type")) this.headers.set("content-type", type);
     this.redirect = init.redirect === undefined ? (from?.redirect ?? "follow") : String(init.redirect);
     if (!REDIRECTS.has(this.redirect)) throw new TypeError(`'${this.redirect}' is not a redirect mode.`);
-    const signal = init.signal === undefined ? from?.signal : init.signal;
+    const signal = init.signal === undefined ? (from === undefined ? undefined : from.#signal) : init.signal;
     if (signal !== undefined && signal !== null && !(signal instanceof AbortSignal)) throw new TypeError("`signal` is not an AbortSignal.");
-    this.signal = signal ?? new AbortController().signal;
+    this.#signal = signal ?? undefined;
+  }
+
+  /** A signal that never fires, where none was given. */
+  get signal(): AbortSignal {
+    this.#signal ??= new AbortController().signal;
+    return this.#signal;
+  }
+
+  static given(request: Request): AbortSignal | undefined {
+    return request.#signal;
   }
 
   clone(): Request {
@@ -161,6 +171,10 @@ export class Request extends Body {
     return "Request";
   }
 }
+
+/** The signal that the request was given, if any. For the prelude alone. */
+export const signalOf = Request.given;
+delete (Request as { given?: unknown }).given;
 
 export interface ResponseInit {
   status?: number;

@@ -34,13 +34,16 @@ export class NotSerializable extends TypeError {
   }
 }
 
-function define(target: object, name: string, value: unknown): void {
-  Object.defineProperty(target, name, { value, writable: true, configurable: true, enumerable: false });
+function define(target: object, name: string, value: unknown, enumerable: boolean = false): void {
+  Object.defineProperty(target, name, { value, writable: true, configurable: true, enumerable });
 }
 
 const PLAIN_ERRORS: Record<string, new (message: string) => Error> = {
   Error, TypeError, RangeError, SyntaxError, ReferenceError, EvalError, URIError, PolicyError, ToolError,
 };
+/** As they are before a script can replace them: a run's end has to be told whatever it does to its globals. */
+const AnyError = Error;
+const WebException = DOMException;
 const parse = JSON.parse;
 
 /** The error that the host's description stands for; every further field becomes a property. */
@@ -49,15 +52,11 @@ export function rebuild(meta: string): Error {
   const name = String(fields.name ?? "Error");
   const message = String(fields.message ?? "");
   const Plain = Object.hasOwn(PLAIN_ERRORS, name) ? PLAIN_ERRORS[name] : undefined;
-  const error = Plain !== undefined ? new Plain(message) : (new DOMException(message, name) as Error);
+  const error = Plain !== undefined ? new Plain(message) : new WebException(message, name);
   for (const key of Object.keys(fields)) {
-    if (key !== "name" && key !== "message" && key !== "stack") define2(error, key, fields[key]);
+    if (key !== "name" && key !== "message" && key !== "stack") define(error, key, fields[key], true);
   }
   return error;
-}
-
-function define2(target: object, name: string, value: unknown): void {
-  Object.defineProperty(target, name, { value, writable: true, configurable: true, enumerable: true });
 }
 
 /** Gives an error made in a later turn the stack of the call that it answers. */
@@ -88,7 +87,7 @@ export function describe(thrown: unknown): { out_of_memory: boolean; meta: strin
 export function isError(value: unknown): value is object {
   if (typeof value !== "object" || value === null) return false;
   try {
-    return value instanceof Error || value instanceof DOMException;
+    return value instanceof AnyError || value instanceof WebException;
   } catch {
     return false;
   }

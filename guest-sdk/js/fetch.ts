@@ -6,7 +6,7 @@ import { native, Effect } from "./native.ts";
 import { cancel, expect } from "./pending.ts";
 import { relocate } from "./errors.ts";
 import { listOf } from "./headers.ts";
-import { Request, Response, arrived, send, type RequestInit } from "./body.ts";
+import { Request, Response, arrived, send, signalOf, type RequestInit } from "./body.ts";
 
 const stringify = JSON.stringify;
 const parse = JSON.parse;
@@ -24,11 +24,11 @@ export function fetch(input: Request | string | { href: string }, init?: Request
   const site = new Error();
   return new Promise((resolve, reject) => {
     const request = new Request(input, init);
-    const { signal } = request;
-    signal.throwIfAborted();
+    const signal = signalOf(request);
+    signal?.throwIfAborted();
     const number = expect({
       fulfil(meta) {
-        signal.removeEventListener("abort", abort);
+        signal?.removeEventListener("abort", abort);
         try {
           resolve(response(meta, request.url));
         } catch (thrown) {
@@ -36,15 +36,15 @@ export function fetch(input: Request | string | { href: string }, init?: Request
         }
       },
       reject(error) {
-        signal.removeEventListener("abort", abort);
+        signal?.removeEventListener("abort", abort);
         reject(relocate(error, site));
       },
     });
     function abort(): void {
       cancel(number);
-      reject(signal.reason);
+      reject(signal?.reason);
     }
-    signal.addEventListener("abort", abort, { once: true });
+    signal?.addEventListener("abort", abort, { once: true });
     const { method, url, redirect } = request;
     native.emit(Effect.Fetch, number, stringify({ method, url, headers: listOf(request.headers), redirect }), send(request));
   });

@@ -210,10 +210,14 @@ function propertyEntries(value: object, walk: Walk): string[] {
       out.push(`... ${keys.length - ENTRIES_MAX} more properties`);
       break;
     }
-    const name = typeof key === "symbol" ? `[${key.toString()}]` : /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(key) ? key : quote(key);
+    const name = typeof key === "symbol" ? `[${key.toString()}]` : isName(key) ? key : quote(key);
     out.push(`${name}: ${formatSlot(slot, walk)}`);
   }
   return out;
+}
+
+function isName(key: string): boolean {
+  return /^[A-Za-z_$][\w$]*$/.test(key) || /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(key);
 }
 
 function formatSlot(slot: PropertyDescriptor, walk: Walk): string {

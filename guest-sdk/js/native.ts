@@ -14,14 +14,10 @@ export type UrlParts = string[];
 export interface Native {
   /** Appends one effect frame; `meta` is JSON. */
   emit(kind: number, number: number, meta: string, body?: string | Uint8Array): void;
-  /** The same with `value` as JSON body. `convert` judges every object that is not plain: see `serialize.ts`. */
-  emitJson(
-    kind: number,
-    number: number,
-    meta: string,
-    value: unknown,
-    convert: (value: object) => object | string | undefined,
-  ): Refusal | undefined;
+  /** The same with `value` as JSON body, or the place where it cannot be one. */
+  emitJson(kind: number, number: number, meta: string, value: unknown): Refusal | undefined;
+  /** Has `convert` judge every object that is not plain: see `serialize.ts`. Called once. */
+  setConvert(convert: (value: object) => object | string | undefined): void;
   /** Ends the run with a thrown value. */
   fail(thrown: unknown): void;
   /** The turn's clocks, in milliseconds: since 1970, and since the run began. */

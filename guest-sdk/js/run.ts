@@ -5,6 +5,7 @@
 import { native } from "./native.ts";
 import { Request, Response } from "./body.ts";
 import { emitResult } from "./serialize.ts";
+import { URL } from "./url.ts";
 
 const FORMS =
   "A script is a module with `export default async function (input) { ... }`, a module with `export default { async " +

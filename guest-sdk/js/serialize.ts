@@ -9,7 +9,7 @@ import { Request, Response } from "./body.ts";
 
 /** Emits `value` as the JSON body of a frame, or throws and says where it cannot be one. */
 export function emitJson(kind: number, number: number, meta: string, value: unknown, what: string): void {
-  const refusal = native.emitJson(kind, number, meta, value, convert);
+  const refusal = native.emitJson(kind, number, meta, value);
   if (refusal !== undefined) throw new NotSerializable(what, refusal[0], refusal[1]);
 }
 
@@ -67,3 +67,5 @@ function ofOurs(value: object): object | string | undefined {
   if (value instanceof Headers) return Object.fromEntries(value);
   return undefined;
 }
+
+native.setConvert(convert);

@@ -17,27 +17,45 @@ const NOT_TOOLS = new Set(["then", "toJSON", "constructor", "prototype", "__prot
 
 const stringify = JSON.stringify;
 
-/** `tools`, and every step of a path below it. */
-export const tools: Tools = node("");
+/** Every node stands on the same function: what differs is the handler, which knows the path. */
+const target = (() => undefined) as unknown as Tools;
+
+class Node implements ProxyHandler<Tools> {
+  readonly #path: string;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  get(_target: Tools, name: string | symbol): unknown {
+    if (typeof name === "symbol" || NOT_TOOLS.has(name)) return undefined;
+    if (name === "toString" || name === "valueOf") return () => `[tools.${this.#path}]`;
+    return node(this.#path === "" ? name : `${this.#path}.${name}`);
+  }
+
+  apply(_target: Tools, _self: unknown, args: unknown[]): Promise<unknown> {
+    return call(this.#path, args);
+  }
+
+  has(_target: Tools, name: string | symbol): boolean {
+    return typeof name === "string" && !NOT_TOOLS.has(name);
+  }
+
+  set(): boolean {
+    throw new TypeError("`tools` cannot be changed.");
+  }
+
+  defineProperty(): boolean {
+    throw new TypeError("`tools` cannot be changed.");
+  }
+}
 
 function node(path: string): Tools {
-  return new Proxy((() => undefined) as unknown as Tools, {
-    get(_target, name) {
-      if (typeof name === "symbol" || NOT_TOOLS.has(name)) return undefined;
-      if (name === "toString" || name === "valueOf") return () => `[tools.${path}]`;
-      return node(path === "" ? name : `${path}.${name}`);
-    },
-    apply(_target, _self, args) {
-      return call(path, args);
-    },
-    set() {
-      throw new TypeError("`tools` cannot be changed.");
-    },
-    has(_target, name) {
-      return typeof name === "string" && !NOT_TOOLS.has(name);
-    },
-  });
+  return new Proxy(target, new Node(path));
 }
+
+/** `tools`, and every step of a path below it. */
+export const tools: Tools = node("");
 
 function call(tool: string, args: unknown[]): Promise<unknown> {
   // The stack of the call: when the answer comes there is no other.

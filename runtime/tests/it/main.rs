@@ -10,6 +10,7 @@ mod harness;
 mod artifact;
 mod command_line;
 mod examples;
+mod frames;
 mod hostile;
 mod http;
 mod images;

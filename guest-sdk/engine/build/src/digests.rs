@@ -10,17 +10,16 @@ use std::path::{Path, PathBuf};
 pub const FILE: &str = "DIGESTS";
 
 /// Folders and files that the artifacts are made of, from the repository's root. Tests and documents are not among them.
-const INPUTS: [&str; 10] = [
+const INPUTS: [&str; 9] = [
     "guest-sdk/engine/Cargo.toml",
     "guest-sdk/engine/Cargo.lock",
+    "guest-sdk/engine/abi",
     "guest-sdk/engine/plugin",
     "guest-sdk/engine/transpiler/Cargo.toml",
     "guest-sdk/engine/transpiler/build.rs",
     "guest-sdk/engine/transpiler/src",
     "guest-sdk/engine/build",
     "guest-sdk/js",
-    "schemas/abi/Cargo.toml",
-    "schemas/abi/src",
 ];
 
 /// One line: the digest over path and content of every input, sorted by path.

@@ -8,7 +8,14 @@ use wasmparser::{ExternalKind, Parser, Payload};
 
 /// What a Javy plugin exports, and our three entries.
 const ENGINE_EXPORTS: [&str; 8] = [
-    "memory", "initialize-runtime", "compile-src", "invoke", "cabi_realloc", "mayfly-start", "mayfly-deliver", "mayfly-compile",
+    "memory",
+    "initialize-runtime",
+    "compile-src",
+    "invoke",
+    "cabi_realloc",
+    "mayfly-start",
+    "mayfly-deliver",
+    "mayfly-compile",
 ];
 const TRANSPILER_EXPORTS: [&str; 3] = ["memory", "cabi_realloc", "mayfly-transpile"];
 
@@ -31,7 +38,10 @@ pub fn engine(wasm: &[u8]) -> Result<()> {
         bail!("the engine imports {:?}", interface.imports);
     }
     if interface.mutable_globals != 1 {
-        bail!("the engine has {} mutable globals; images rely on __stack_pointer being the only one", interface.mutable_globals);
+        bail!(
+            "the engine has {} mutable globals; images rely on __stack_pointer being the only one",
+            interface.mutable_globals
+        );
     }
     if !interface.customs.iter().any(|name| name == "import_namespace") {
         bail!("the section import_namespace is missing: Javy would not take this plugin");

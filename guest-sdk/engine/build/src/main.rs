@@ -14,13 +14,13 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const USAGE: &str = "usage: build-engine [--check | --verify | try [--memory MIB] [--deliver KIND:META:BODY]... FILE.js | bench]
+const USAGE: &str =
+    "usage: build-engine [--check | --verify | try [--memory MIB] [--deliver KIND:META:BODY]... FILE.js]
 
   (nothing)   rebuild artifacts/engine.wasm.zst, artifacts/transpiler.wasm.zst and artifacts/DIGESTS
   --check     compare the digest of the sources with the recorded one; needs no Wasm tools
   --verify    rebuild into a temporary folder and compare byte for byte
-  try         run a JavaScript module in the built engine and print the effects of each turn
-  bench       time instantiate and start of the smallest program";
+  try         run a JavaScript module in the built engine and print the effects of each turn";
 
 /// zstd's level for what is checked in: built rarely, stored for ever.
 const ZSTD_LEVEL: i32 = 19;
@@ -34,7 +34,6 @@ fn main() -> Result<()> {
         ["--check"] => check(&engine, &artifacts),
         ["--verify"] => verify(&engine, &artifacts),
         ["try", rest @ ..] => runner::try_file(&engine_wasm(&artifacts)?, rest),
-        ["bench"] => runner::bench(&engine_wasm(&artifacts)?),
         _ => bail!("{USAGE}"),
     }
 }
@@ -74,7 +73,9 @@ fn rebuild(engine: &Path, artifacts: &Path) -> Result<()> {
 fn check(engine: &Path, artifacts: &Path) -> Result<()> {
     let recorded = fs::read_to_string(artifacts.join(digests::FILE)).context("artifacts/DIGESTS is missing")?;
     if !recorded.contains(&digests::sources(engine)?) {
-        bail!("the engine's sources have changed since its artifacts were built: run\n  cargo run --release --manifest-path guest-sdk/engine/build/Cargo.toml");
+        bail!(
+            "the engine's sources have changed since its artifacts were built: run\n  cargo run --manifest-path guest-sdk/engine/build/Cargo.toml"
+        );
     }
     digests::stored(&recorded, artifacts)?;
     println!("artifacts match their sources");

@@ -1,4 +1,4 @@
-//! In: a JavaScript module. Out: the effects of its turns on standard output; or how long a start takes.
+//! In: a JavaScript module. Out: the effects of its turns on standard output.
 //! May touch: an isolate of its own. For people at work on the engine; the runtime has its own host.
 //! Security boundary: no.
 
@@ -6,24 +6,15 @@ use crate::snapshot::own_error;
 use anyhow::{Context, Result, bail};
 use mayfly_abi::{Answer, Deliver, OutcomeKind, Source, Start, Stimulus, effects};
 use std::fs;
-use std::time::{Duration, Instant};
-use wasmtime::{
-    Config, Engine, InstanceAllocationStrategy, InstancePre, Linker, Memory, Module, PoolingAllocationConfig, Store, TypedFunc,
-};
+use wasmtime::{Config, Engine, InstancePre, Linker, Memory, Module, Store, TypedFunc};
 
 /// What QuickJS's own stack limit needs (`plugin/src/limits.rs`).
 const WASM_STACK_BYTES: usize = 4 << 20;
-const MEMORY_BYTES: usize = 192 << 20;
-const BENCH_RUNS: usize = 2000;
 const MIB: u32 = 1 << 20;
 
 fn engine(wasm_stack_bytes: usize) -> Result<Engine> {
-    let mut pool = PoolingAllocationConfig::default();
-    pool.total_core_instances(16).total_memories(16).total_tables(16).max_memory_size(MEMORY_BYTES);
-    pool.linear_memory_keep_resident(1 << 20).table_keep_resident(1 << 16);
     let mut config = Config::new();
-    config.async_stack_size(wasm_stack_bytes + (1 << 20)).max_wasm_stack(wasm_stack_bytes).memory_init_cow(true);
-    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    config.async_stack_size(wasm_stack_bytes + (1 << 20)).max_wasm_stack(wasm_stack_bytes);
     Engine::new(&config).map_err(own_error)
 }
 
@@ -56,9 +47,8 @@ impl Isolate {
         self.memory.write(&mut self.store, at as usize, frame)?;
         let pair = entry.call(&mut self.store, (at, length)).map_err(own_error)? as usize;
         let data = self.memory.data(&self.store);
-        let number = |at: usize| -> Option<usize> {
-            Some(u32::from_le_bytes(data.get(at..at + 4)?.try_into().ok()?) as usize)
-        };
+        let number =
+            |at: usize| -> Option<usize> { Some(u32::from_le_bytes(data.get(at..at + 4)?.try_into().ok()?) as usize) };
         let (from, count) = number(pair).zip(number(pair + 4)).context("the pair lies outside memory")?;
         Ok(data.get(from..from + count).context("the answer lies outside memory")?.to_vec())
     }
@@ -112,7 +102,8 @@ pub fn try_file(wasm: &[u8], arguments: &[&str]) -> Result<()> {
     }
     let modules = modules.iter().map(|(name, bytecode)| (*name, bytecode.as_slice())).collect();
     let mut frame = vec![];
-    Start { stimulus: stimulus(0), heap_bytes_max: memory_mib * MIB, input: input.as_bytes(), modules }.write(&mut frame);
+    Start { stimulus: stimulus(0), heap_bytes_max: memory_mib * MIB, input: input.as_bytes(), modules }
+        .write(&mut frame);
 
     let mut isolate = Isolate::new(&pre)?;
     let mut answer = isolate.call(isolate.start.clone(), &frame)?;
@@ -120,14 +111,15 @@ pub fn try_file(wasm: &[u8], arguments: &[&str]) -> Result<()> {
     let mut waiting: Vec<(f64, u32)> = vec![];
     for turn in 1.. {
         let asked = print(turn, &answer, &mut waiting)?;
-        let next = match asked.into_iter().map(|number| (number, outcomes.next())).find(|(_, outcome)| outcome.is_some()) {
-            Some((number, outcome)) => (number, outcome.unwrap_or_default()),
-            None if waiting.is_empty() => break,
-            None => {
-                waiting.sort_by(|left, right| left.0.total_cmp(&right.0));
-                (waiting.remove(0).1, "ok||")
-            }
-        };
+        let next =
+            match asked.into_iter().map(|number| (number, outcomes.next())).find(|(_, outcome)| outcome.is_some()) {
+                Some((number, outcome)) => (number, outcome.unwrap_or_default()),
+                None if waiting.is_empty() => break,
+                None => {
+                    waiting.sort_by(|left, right| left.0.total_cmp(&right.0));
+                    (waiting.remove(0).1, "ok||")
+                }
+            };
         let mut parts = next.1.splitn(3, '|');
         let kind = if parts.next() == Some("ok") { OutcomeKind::Fulfilled } else { OutcomeKind::Rejected };
         let (meta, body) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
@@ -158,41 +150,4 @@ fn print(turn: u32, answer: &[u8], waiting: &mut Vec<(f64, u32)>) -> Result<Vec<
         }
     }
     Ok(asked)
-}
-
-/// Instantiate, start and drop, for the smallest program and for one that awaits and answers with JSON.
-pub fn bench(wasm: &[u8]) -> Result<()> {
-    let pre = prepared(wasm, WASM_STACK_BYTES)?;
-    let programs = [
-        ("smallest", "export default 1", ""),
-        ("function", "export default async (input) => { const n = await input.n; return { n: n + 1, list: [1, 2, 3] } }", "{\"n\":1}"),
-        ("tools", "export default async () => { await Promise.all([1, 2, 3].map((n) => tools.a.b({ n }))) }", ""),
-    ];
-    for (name, source, input) in programs {
-        let bytecode = bytecode(&pre, "main.ts", source.as_bytes())?;
-        let mut frame = vec![];
-        let modules = vec![("main.ts", bytecode.as_slice())];
-        Start { stimulus: stimulus(0), heap_bytes_max: 64 * MIB, input: input.as_bytes(), modules }.write(&mut frame);
-        let before = page_faults();
-        let mut times = vec![];
-        for _ in 0..BENCH_RUNS {
-            let begin = Instant::now();
-            let mut isolate = Isolate::new(&pre)?;
-            isolate.call(isolate.start.clone(), &frame)?;
-            drop(isolate);
-            times.push(begin.elapsed());
-        }
-        times.sort();
-        let at = |percent: usize| times.get(times.len() * percent / 100).copied().unwrap_or(Duration::ZERO);
-        let faults = (page_faults() - before) as f64 / BENCH_RUNS as f64;
-        println!("{name}: p50 {:?}, p99 {:?}, {faults:.1} page faults", at(50), at(99));
-    }
-    Ok(())
-}
-
-/// Minor faults of this process so far, as the kernel counts them; 0 where it does not say.
-fn page_faults() -> u64 {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields = stat.rsplit(')').next().unwrap_or_default();
-    fields.split_whitespace().nth(7).and_then(|field| field.parse().ok()).unwrap_or(0)
 }

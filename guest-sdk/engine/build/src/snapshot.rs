@@ -37,7 +37,10 @@ pub fn preinitialise(wasm: &[u8]) -> Result<Vec<u8>> {
 fn panic_text(memory: &[u8]) -> String {
     let starts = memory.windows(PANIC_MARK.len()).enumerate().filter(|(_, window)| *window == PANIC_MARK);
     let texts = starts.filter_map(|(at, _)| memory.get(at..)?.split(|byte| *byte == 0).next());
-    let text = texts.filter(|text| text.len() > PANIC_MARK.len() + 20).last().unwrap_or(b"initialize-runtime trapped without a word");
+    let text = texts
+        .filter(|text| text.len() > PANIC_MARK.len() + 20)
+        .last()
+        .unwrap_or(b"initialize-runtime trapped without a word");
     String::from_utf8_lossy(text.get(..2000).unwrap_or(text)).into_owned()
 }
 

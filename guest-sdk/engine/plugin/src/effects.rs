@@ -6,6 +6,9 @@ use crate::limits::{EFFECTS_KEPT_BYTES, EFFECTS_START_BYTES, LOG_BYTES_PER_TURN_
 use mayfly_abi::{Answer, Effect, EffectKind};
 use std::cell::{Cell, RefCell};
 
+/// What a frame has beside meta and body, rounded up.
+const FRAME_BYTES: usize = 16;
+
 thread_local! {
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
     static LOG_BYTES: Cell<usize> = const { Cell::new(0) };
@@ -31,7 +34,7 @@ pub fn begin_turn() {
 /// Appends one frame; log text above the turn's bound is dropped.
 pub fn push(kind: EffectKind, number: u32, meta: &[u8], body: &[u8]) -> Result<(), OutOfMemory> {
     if kind == EffectKind::Log {
-        LOG_BYTES.set(LOG_BYTES.get().saturating_add(body.len()));
+        LOG_BYTES.set(LOG_BYTES.get().saturating_add(body.len() + FRAME_BYTES));
         if LOG_BYTES.get() > LOG_BYTES_PER_TURN_MAX {
             return Ok(());
         }
@@ -40,7 +43,7 @@ pub fn push(kind: EffectKind, number: u32, meta: &[u8], body: &[u8]) -> Result<(
         return Ok(());
     }
     BUFFER.with_borrow_mut(|buffer| {
-        buffer.try_reserve(meta.len() + body.len() + 16).map_err(|_| OutOfMemory)?;
+        buffer.try_reserve(meta.len() + body.len() + FRAME_BYTES).map_err(|_| OutOfMemory)?;
         Effect { kind, number, meta, body }.write(buffer);
         Ok(())
     })

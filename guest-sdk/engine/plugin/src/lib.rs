@@ -54,7 +54,9 @@ extern "C" fn initialize_runtime() {
 #[unsafe(export_name = "mayfly-start")]
 unsafe extern "C" fn mayfly_start(pointer: *mut u8, length: usize) -> *const [u32; 2] {
     // SAFETY: as this function demands.
-    turn::start(&unsafe { take(pointer, length) });
+    let mut frame = unsafe { take(pointer, length) };
+    turn::start(&frame);
+    stimulus::forget(&mut frame);
     effects::pair()
 }
 
@@ -65,7 +67,9 @@ unsafe extern "C" fn mayfly_start(pointer: *mut u8, length: usize) -> *const [u3
 #[unsafe(export_name = "mayfly-deliver")]
 unsafe extern "C" fn mayfly_deliver(pointer: *mut u8, length: usize) -> *const [u32; 2] {
     // SAFETY: as this function demands.
-    turn::deliver(&unsafe { take(pointer, length) });
+    let mut frame = unsafe { take(pointer, length) };
+    turn::deliver(&frame);
+    stimulus::forget(&mut frame);
     effects::pair()
 }
 

@@ -8,7 +8,9 @@ use crate::text::{Body, Text};
 use crate::{brands, delivery, effects, report, serialize, stimulus, urls};
 use mayfly_abi::EffectKind;
 use rquickjs::function::Opt;
-use rquickjs::{Array, Ctx, Exception, Function, IntoJs, Object, Promise, Result, String as JsString, TypedArray, Value, qjs};
+use rquickjs::{
+    Array, Ctx, Exception, Function, IntoJs, Object, Promise, Result, String as JsString, TypedArray, Value, qjs,
+};
 
 /// The object that `guest-sdk/js/native.ts` describes.
 pub fn object<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
@@ -22,6 +24,7 @@ pub fn object<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
     natives.set("fillRandom", Function::new(ctx.clone(), fill_random)?)?;
     natives.set("bodyJson", Function::new(ctx.clone(), delivery::json)?)?;
     natives.set("bodyBytes", Function::new(ctx.clone(), delivery::bytes)?)?;
+    natives.set("setConvert", Function::new(ctx.clone(), serialize::set_convert)?)?;
     natives.set("emitJson", Function::new(ctx.clone(), serialize::emit_json)?)?;
     natives.set("utf8Encode", Function::new(ctx.clone(), utf8_encode)?)?;
     natives.set("utf8Decode", Function::new(ctx.clone(), utf8_decode)?)?;

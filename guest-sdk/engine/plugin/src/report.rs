@@ -16,11 +16,7 @@ const WASM_PAGE_BYTES: u64 = 65_536;
 /// Tells the thrown value as the run's error.
 pub fn thrown<'js>(ctx: &Ctx<'js>, engine: &Engine, value: Value<'js>) {
     engine.set_memory_limit(engine.heap_bytes_max().saturating_add(REPORT_RESERVE_BYTES));
-    let told = if is_nothing(&value) && was_nearly_full(engine) {
-        None
-    } else {
-        describe(ctx, engine, value)
-    };
+    let told = if is_nothing(&value) && was_nearly_full(engine) { None } else { describe(ctx, engine, value) };
     match told {
         Some(meta) => emit(&meta),
         None => memory_limit(engine),
@@ -50,7 +46,9 @@ pub fn was_nearly_full(engine: &Engine) -> bool {
 
 /// The meta that the prelude makes of the value; nothing when it says that memory ran out.
 fn describe<'js>(ctx: &Ctx<'js>, engine: &Engine, value: Value<'js>) -> Option<Vec<u8>> {
-    let fallback = || br#"{"kind":"exception","name":"Error","message":"The script threw a value that cannot be described.","stack":""}"#.to_vec();
+    let fallback = || {
+        br#"{"kind":"exception","name":"Error","message":"The script threw a value that cannot be described.","stack":""}"#.to_vec()
+    };
     let described = engine.describe(ctx, value).and_then(|description: Object<'js>| {
         let out_of_memory = description.get::<_, bool>("out_of_memory")?;
         Ok((out_of_memory, description.get::<_, crate::text::Text>("meta")?.0.into_bytes()))

@@ -6,9 +6,13 @@ use chacha20::ChaCha20;
 use chacha20::cipher::{KeyIvInit, StreamCipher};
 use mayfly_abi::Stimulus;
 use std::cell::{Cell, RefCell};
+use zeroize::Zeroize;
 
 /// Random bytes are made in blocks of this size, the first one when the turn first asks.
 const BLOCK_BYTES: usize = 64;
+
+/// As deep as the frames of a turn go before JavaScript begins.
+const STACK_WIPED_BYTES: usize = 2048;
 
 thread_local! {
     static CLOCK: Cell<Clock> = const { Cell::new(Clock { now_ms: 0.0, elapsed_ms: 0.0 }) };
@@ -38,6 +42,21 @@ pub fn begin_turn(stimulus: &Stimulus) {
 pub fn end_turn() {
     SEED.set([0; 32]);
     STREAM.take();
+}
+
+/// Wipes the stimulus at the head of a frame, and the part of the stack where it was passed on.
+pub fn forget(frame: &mut [u8]) {
+    if let Some(head) = frame.get_mut(..size_of::<Stimulus>()) {
+        head.zeroize();
+    }
+    wipe_stack();
+}
+
+#[inline(never)]
+fn wipe_stack() {
+    let mut area = [0xff_u8; STACK_WIPED_BYTES];
+    area.zeroize();
+    std::hint::black_box(&area);
 }
 
 /// Milliseconds since 1970, with fraction.
@@ -83,6 +102,6 @@ impl Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        self.block = [0; BLOCK_BYTES];
+        self.block.zeroize();
     }
 }
