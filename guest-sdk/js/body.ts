@@ -3,7 +3,7 @@
 // Security boundary: no.
 
 import { native } from "./native.ts";
-import { Headers, type HeadersInit } from "./headers.ts";
+import { Headers, headersOf, type HeadersInit } from "./headers.ts";
 import { URLSearchParams } from "./url.ts";
 import { AbortController, AbortSignal } from "./abort.ts";
 import { Blob, bytesOf } from "./blob.ts";
@@ -26,6 +26,14 @@ function extract(init: BodyInit): [content: Content | null, type: string | undef
   return [String(init), "text/plain;charset=UTF-8"];
 }
 
+const parse = JSON.parse;
+
+function textOf(content: Content): string {
+  if (typeof content === "string") return content.toWellFormed();
+  const text = native.utf8Decode(content, false) as string;
+  return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
+}
+
 /** What Request and Response have in common. */
 abstract class Body {
   #content: Content | null;
@@ -46,14 +54,11 @@ abstract class Body {
   }
 
   async text(): Promise<string> {
-    const content = this.#take();
-    if (typeof content === "string") return content.toWellFormed();
-    const text = native.utf8Decode(content, false) as string;
-    return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
+    return textOf(this.#take());
   }
 
   async json(): Promise<unknown> {
-    return JSON.parse(await this.text());
+    return parse(textOf(this.#take()));
   }
 
   async bytes(): Promise<Uint8Array<ArrayBuffer>> {
@@ -123,23 +128,23 @@ function methodOf(value: unknown): string {
 }
 
 export class Request extends Body {
-  readonly url: string;
-  readonly method: string;
-  readonly headers: Headers;
-  readonly redirect: string;
+  declare readonly url: string;
+  declare readonly method: string;
+  declare readonly headers: Headers;
+  declare readonly redirect: string;
   #signal: AbortSignal | undefined;
 
   constructor(input: Request | string | { href: string }, init: RequestInit = {}) {
     const from = input instanceof Request ? input : undefined;
-    const parts = from === undefined ? native.urlParse(String(input)) : null;
-    if (from === undefined && parts === null) throw new TypeError(`Invalid URL: '${String(input)}' (it must be absolute).`);
-    if (parts !== null && (parts[3] !== "" || parts[4] !== "")) throw new TypeError("A URL with user name or password cannot be fetched.");
+    const url = from === undefined ? native.urlToFetch(String(input)) : from.url;
+    if (url === null) throw new TypeError(`Invalid URL: '${String(input)}' (it must be absolute).`);
+    if (url === false) throw new TypeError("A URL with user name or password cannot be fetched.");
     const method = init.method === undefined ? (from?.method ?? "GET") : methodOf(init.method);
     const [content, type] = init.body === undefined && from !== undefined ? [peek(from), undefined] : extract(init.body);
     if (content !== null && (method === "GET" || method === "HEAD")) throw new TypeError(`A ${method} request cannot have a body.`);
     super(content);
     if (from !== undefined && init.body === undefined) spend(from);
-    this.url = from?.url ?? (parts as string[])[0] as string;
+    this.url = url;
     this.method = method;
     this.headers = new Headers(init.headers ?? from?.headers);
     if (type !== undefined && !this.headers.has("content-type")) this.headers.set("content-type", type);
@@ -185,24 +190,44 @@ export interface ResponseInit {
 const NO_BODY = new Set([101, 103, 204, 205, 304]);
 const REDIRECT_STATUS = new Set([301, 302, 303, 307, 308]);
 
-/** Fields that only a reply from the host has. */
-interface Arrived {
-  type: string;
+/** Stands in the place of a body where the host's reply is made. */
+const REPLY = Symbol();
+
+/** A reply from the host. Its status may be any number, and its headers are in order. */
+interface Reply {
+  status: number;
+  statusText: string;
+  headers: [string, string][];
   url: string;
   redirected: boolean;
+  bytes: Uint8Array<ArrayBuffer>;
 }
 
 export class Response extends Body {
-  readonly status: number;
-  readonly statusText: string;
-  readonly headers: Headers;
-  readonly type: string = "default";
-  readonly url: string = "";
-  readonly redirected: boolean = false;
+  declare readonly status: number;
+  declare readonly statusText: string;
+  declare readonly headers: Headers;
+  declare readonly type: string;
+  declare readonly url: string;
+  declare readonly redirected: boolean;
 
   constructor(body?: BodyInit, init: ResponseInit = {}) {
+    if ((body as unknown) === REPLY) {
+      const { status, statusText, headers, url, redirected, bytes } = init as unknown as Reply;
+      super(bytes.length === 0 && NO_BODY.has(status) ? null : bytes);
+      this.status = status;
+      this.statusText = statusText;
+      this.headers = headersOf(headers);
+      this.type = "basic";
+      this.url = url;
+      this.redirected = redirected;
+      return;
+    }
     const [content, type] = extract(body);
     super(content);
+    this.type = "default";
+    this.url = "";
+    this.redirected = false;
     this.status = init.status === undefined ? 200 : Math.trunc(Number(init.status));
     if (!(this.status >= 200 && this.status <= 599)) throw new RangeError(`The status ${init.status} is not between 200 and 599.`);
     if (content !== null && NO_BODY.has(this.status)) throw new TypeError(`A response with status ${this.status} cannot have a body.`);
@@ -248,10 +273,9 @@ export class Response extends Body {
   }
 }
 
-/** The reply to a fetch. Its status may be any number; what the host sends is taken as it is. */
-export function arrived(bytes: Uint8Array<ArrayBuffer>, status: number, init: ResponseInit, fields: Arrived): Response {
-  const content = bytes.length === 0 && NO_BODY.has(status) ? null : bytes;
-  return Object.assign(new Response(content, init), { status, ...fields });
+/** The reply to a fetch. */
+export function arrived(reply: Reply): Response {
+  return new Response(REPLY as never, reply as never);
 }
 
 /** The body of a request that is being sent, which is spent by it. */

@@ -2,13 +2,12 @@
 // May touch: the effect buffer.
 // Security boundary: no. The bridge decides about every request, and about every redirect.
 
-import { native, Effect } from "./native.ts";
+import { native } from "./native.ts";
 import { cancel, expect } from "./pending.ts";
 import { relocate } from "./errors.ts";
 import { listOf } from "./headers.ts";
 import { Request, Response, arrived, send, signalOf, type RequestInit } from "./body.ts";
 
-const stringify = JSON.stringify;
 const parse = JSON.parse;
 
 interface Reply {
@@ -45,15 +44,14 @@ export function fetch(input: Request | string | { href: string }, init?: Request
       reject(signal?.reason);
     }
     signal?.addEventListener("abort", abort, { once: true });
-    const { method, url, redirect } = request;
-    native.emit(Effect.Fetch, number, stringify({ method, url, headers: listOf(request.headers), redirect }), send(request));
+    native.emitFetch(number, request.method, request.url, request.redirect, listOf(request.headers), send(request));
   });
 }
 
 function response(meta: string, asked: string): Response {
   const reply = parse(meta) as Reply;
-  const init = { statusText: reply.status_text ?? "", headers: reply.headers ?? [] };
-  return arrived(native.bodyBytes(), reply.status, init, {
-    type: "basic", url: reply.url ?? asked, redirected: reply.redirected ?? false,
+  return arrived({
+    status: reply.status, statusText: reply.status_text ?? "", headers: reply.headers ?? [], url: reply.url ?? asked,
+    redirected: reply.redirected ?? false, bytes: native.bodyBytes(),
   });
 }

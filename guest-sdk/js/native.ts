@@ -2,8 +2,8 @@
 // May touch: the global object, once, before any script exists.
 // Security boundary: no. Scripts cannot reach the natives, and would gain no authority by them.
 
-/** What is asked of the host: the numbers of `EffectKind` in mayfly-abi. */
-export const Effect = { Fetch: 1, Call: 2, Timer: 3, Cancel: 4, Log: 5, Result: 6 } as const;
+/** What is asked of the host by `emit`: some of the numbers of `EffectKind` in mayfly-abi. */
+export const Effect = { Timer: 3, Cancel: 4, Log: 5 } as const;
 
 /** `[path, what]`: the place in a value that JSON cannot carry. */
 export type Refusal = [path: string, what: string];
@@ -14,8 +14,24 @@ export type UrlParts = string[];
 export interface Native {
   /** Appends one effect frame; `meta` is JSON. */
   emit(kind: number, number: number, meta: string, body?: string | Uint8Array): void;
-  /** The same with `value` as JSON body, or the place where it cannot be one. */
-  emitJson(kind: number, number: number, meta: string, value: unknown): Refusal | undefined;
+  /** The frame of a fetch. */
+  emitFetch(
+    number: number,
+    method: string,
+    url: string,
+    redirect: string,
+    headers: [name: string, value: string][],
+    body?: string | Uint8Array,
+  ): void;
+  /**
+   * The frame of a tool's call, or without a tool that of the run's result, with `value` as its JSON body; or the place
+   * where it cannot be one.
+   */
+  emitJson(number: number, tool: string | undefined, value: unknown): Refusal | undefined;
+  /** In lower case; `null` for what is no name. */
+  headerName(text: string): string | null;
+  /** Without white space around it; `null` for what is no value. */
+  headerValue(text: string): string | null;
   /** Has `convert` judge every object that is not plain: see `serialize.ts`. Called once. */
   setConvert(convert: (value: object) => object | string | undefined): void;
   /** Ends the run with a thrown value. */
@@ -34,7 +50,11 @@ export interface Native {
   brand(value: unknown): string | undefined;
   /** 0 pending, 1 fulfilled, 2 rejected; and the value or reason. */
   promiseState(promise: object): [state: number, result: unknown];
-  urlParse(input: string, base?: string): UrlParts | null;
+  urlParse(input: string): UrlParts | null;
+  /** The whole URL as the standard writes it. */
+  urlHref(input: string, base?: string): string | null;
+  /** The same of one that is to be fetched; `false` where it has a user name or password. */
+  urlToFetch(input: string): string | null | false;
   urlSet(href: string, part: string, value: string): UrlParts | null;
   /** Name, value, name, value, ... */
   formParse(text: string): string[];

@@ -2,20 +2,21 @@
 // May touch: nothing outside.
 // Security boundary: no.
 
-import { native, Effect } from "./native.ts";
+import { native } from "./native.ts";
 import { NotSerializable, text } from "./errors.ts";
 import { Headers } from "./headers.ts";
 import { Request, Response } from "./body.ts";
 
-/** Emits `value` as the JSON body of a frame, or throws and says where it cannot be one. */
-export function emitJson(kind: number, number: number, meta: string, value: unknown, what: string): void {
-  const refusal = native.emitJson(kind, number, meta, value);
-  if (refusal !== undefined) throw new NotSerializable(what, refusal[0], refusal[1]);
+/** Emits the call of a tool, or throws and says where its argument cannot be JSON. */
+export function emitCall(number: number, tool: string, args: object): void {
+  const refusal = native.emitJson(number, tool, args);
+  if (refusal !== undefined) throw new NotSerializable(`The argument of tools.${tool}`, refusal[0], refusal[1]);
 }
 
 /** The run is over, with this result. */
 export function emitResult(value: unknown): void {
-  emitJson(Effect.Result, 0, "", value, "The result");
+  const refusal = native.emitJson(0, undefined, value);
+  if (refusal !== undefined) throw new NotSerializable("The result", refusal[0], refusal[1]);
 }
 
 /**

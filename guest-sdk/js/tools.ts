@@ -2,10 +2,10 @@
 // May touch: the effect buffer. Which tools there are is the bridge's knowledge; any name can be asked for.
 // Security boundary: no. The bridge decides about every call.
 
-import { native, Effect } from "./native.ts";
+import { native } from "./native.ts";
 import { expect, forget } from "./pending.ts";
 import { relocate } from "./errors.ts";
-import { emitJson } from "./serialize.ts";
+import { emitCall } from "./serialize.ts";
 
 export interface Tools {
   (args?: object): Promise<unknown>;
@@ -15,13 +15,13 @@ export interface Tools {
 /** Names that the language itself asks every object for; a tool cannot have them. */
 const NOT_TOOLS = new Set(["then", "toJSON", "constructor", "prototype", "__proto__", "inspect"]);
 
-const stringify = JSON.stringify;
-
 /** Every node stands on the same function: what differs is the handler, which knows the path. */
 const target = (() => undefined) as unknown as Tools;
 
 class Node implements ProxyHandler<Tools> {
   readonly #path: string;
+  /** The steps below that were asked for already. */
+  readonly #steps = new Map<string, Tools>();
 
   constructor(path: string) {
     this.#path = path;
@@ -30,7 +30,12 @@ class Node implements ProxyHandler<Tools> {
   get(_target: Tools, name: string | symbol): unknown {
     if (typeof name === "symbol" || NOT_TOOLS.has(name)) return undefined;
     if (name === "toString" || name === "valueOf") return () => `[tools.${this.#path}]`;
-    return node(this.#path === "" ? name : `${this.#path}.${name}`);
+    let step = this.#steps.get(name);
+    if (step === undefined) {
+      step = node(this.#path === "" ? name : `${this.#path}.${name}`);
+      this.#steps.set(name, step);
+    }
+    return step;
   }
 
   apply(_target: Tools, _self: unknown, args: unknown[]): Promise<unknown> {
@@ -75,7 +80,7 @@ function call(tool: string, args: unknown[]): Promise<unknown> {
       },
     });
     try {
-      emitJson(Effect.Call, number, `{"tool":${stringify(tool)}}`, input, `The argument of tools.${tool}`);
+      emitCall(number, tool, input);
     } catch (thrown) {
       forget(number);
       throw thrown;

@@ -128,18 +128,20 @@ function text(value: unknown): string {
   return String(value).toWellFormed();
 }
 
-function parse(input: unknown, base: unknown): UrlParts | null {
-  return base === undefined ? native.urlParse(text(input)) : native.urlParse(text(input), text(base));
+function parse(input: unknown, base: unknown): string | null {
+  return base === undefined ? native.urlHref(String(input)) : native.urlHref(String(input), String(base));
 }
 
 export class URL {
-  #parts: UrlParts;
+  #href: string;
+  /** Made when one of them is first asked for. */
+  #parts: UrlParts | undefined;
   #params: URLSearchParams | undefined;
 
   constructor(input: string | URL, base?: string | URL) {
-    const parts = parse(input, base);
-    if (parts === null) throw new TypeError(`Invalid URL: '${text(input)}'${base === undefined ? "" : ` with base '${text(base)}'`}`);
-    this.#parts = parts;
+    const href = parse(input, base);
+    if (href === null) throw new TypeError(`Invalid URL: '${text(input)}'${base === undefined ? "" : ` with base '${text(base)}'`}`);
+    this.#href = href;
   }
 
   static canParse(input: string | URL, base?: string | URL): boolean {
@@ -160,50 +162,57 @@ export class URL {
 
   #put(part: string, value: unknown): boolean {
     const parts = native.urlSet(this.href, part, text(value));
-    if (parts !== null) this.#parts = parts;
-    return parts !== null;
+    if (parts === null) return false;
+    this.#parts = parts;
+    this.#href = parts[0] as string;
+    return true;
+  }
+
+  #part(index: number): string {
+    this.#parts ??= native.urlParse(this.#href) ?? [];
+    return this.#parts[index] ?? "";
   }
 
   #refresh(): void {
     if (this.#params !== undefined) replace(this.#params, this.search.slice(1));
   }
 
-  get href(): string { return this.#parts[0] as string; }
+  get href(): string { return this.#href; }
   set href(value: string) {
     if (!this.#put("href", value)) throw new TypeError(`Invalid URL: '${text(value)}'`);
     this.#refresh();
   }
 
-  get origin(): string { return this.#parts[1] as string; }
+  get origin(): string { return this.#part(1); }
 
-  get protocol(): string { return this.#parts[2] as string; }
+  get protocol(): string { return this.#part(2); }
   set protocol(value: string) { this.#put("protocol", value); }
 
-  get username(): string { return this.#parts[3] as string; }
+  get username(): string { return this.#part(3); }
   set username(value: string) { this.#put("username", value); }
 
-  get password(): string { return this.#parts[4] as string; }
+  get password(): string { return this.#part(4); }
   set password(value: string) { this.#put("password", value); }
 
-  get host(): string { return this.#parts[5] as string; }
+  get host(): string { return this.#part(5); }
   set host(value: string) { this.#put("host", value); }
 
-  get hostname(): string { return this.#parts[6] as string; }
+  get hostname(): string { return this.#part(6); }
   set hostname(value: string) { this.#put("hostname", value); }
 
-  get port(): string { return this.#parts[7] as string; }
+  get port(): string { return this.#part(7); }
   set port(value: string) { this.#put("port", value); }
 
-  get pathname(): string { return this.#parts[8] as string; }
+  get pathname(): string { return this.#part(8); }
   set pathname(value: string) { this.#put("pathname", value); }
 
-  get search(): string { return this.#parts[9] as string; }
+  get search(): string { return this.#part(9); }
   set search(value: string) {
     this.#put("search", value);
     this.#refresh();
   }
 
-  get hash(): string { return this.#parts[10] as string; }
+  get hash(): string { return this.#part(10); }
   set hash(value: string) { this.#put("hash", value); }
 
   toString(): string {

@@ -143,23 +143,29 @@ fn from_latin1(value: &[u8]) -> String {
 pub(super) fn reply(ask: &Ask, reply: reply::Reader<'_>) -> capnp::Result<(Answer, CallRecord)> {
     let record = read_record(ask, reply.get_record()?)?;
     let answer = match reply.which()? {
-        reply::Which::Response(response) => read_response(response?)?,
+        reply::Which::Response(response) => read_response(ask, response?)?,
         reply::Which::Value(value) => Answer::json(value?.to_str()?),
         reply::Which::Failure(failure) => Answer::Rejected(read_failure(ask, failure?)?),
     };
     Ok((answer, record))
 }
 
+/// What is as the guest expects it anyway is left out: parsing JSON is the largest part of a reply's cost in there.
 #[derive(Serialize)]
 struct ResponseMeta<'a> {
     status: u16,
+    #[serde(skip_serializing_if = "str::is_empty")]
     status_text: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     headers: Vec<(String, String)>,
-    url: &'a str,
+    /// Missing: the URL that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<&'a str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     redirected: bool,
 }
 
-fn read_response(response: mayfly_schemas::bridge_capnp::response::Reader<'_>) -> capnp::Result<Answer> {
+fn read_response(ask: &Ask, response: mayfly_schemas::bridge_capnp::response::Reader<'_>) -> capnp::Result<Answer> {
     let mut headers = Vec::new();
     for header in response.get_headers()? {
         headers.push((header.get_name()?.to_string()?, from_latin1(header.get_value()?)));
@@ -168,7 +174,8 @@ fn read_response(response: mayfly_schemas::bridge_capnp::response::Reader<'_>) -
         status: response.get_status(),
         status_text: response.get_status_text()?.to_str()?,
         headers,
-        url: response.get_url()?.to_str()?,
+        url: Some(response.get_url()?.to_str()?)
+            .filter(|url| !matches!(&ask.kind, AskKind::Fetch { url: asked, .. } if asked == url)),
         redirected: response.get_redirected(),
     };
     let meta = serde_json::to_string(&meta).map_err(|error| capnp::Error::failed(error.to_string()))?;

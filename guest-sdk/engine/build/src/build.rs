@@ -11,6 +11,8 @@ use std::process::Command;
 const TARGET: &str = "wasm32-wasip1";
 /// Of the engine workspace's `Cargo.toml`.
 const PROFILE: &str = "wasm";
+/// What rustc's target has by default, and Debian's clang has not.
+const FEATURES: &str = "-msign-ext -mnontrapping-fptoint -mbulk-memory";
 
 /// Builds `package` and reads the result.
 pub fn wasm(engine: &Path, target: &Path, package: &str) -> Result<Vec<u8>> {
@@ -71,7 +73,7 @@ fn c_environment(engine: &Path, target: &Path) -> Result<Vec<(&'static str, Stri
         ("AR_wasm32_wasip1", "llvm-ar".to_owned()),
         (
             "CFLAGS_wasm32_wasip1",
-            format!("--sysroot=/usr {include} -O3 -include {} {}", prelude.display(), maps.join(" ")),
+            format!("--sysroot=/usr {include} -O3 {FEATURES} -include {} {}", prelude.display(), maps.join(" ")),
         ),
         ("BINDGEN_EXTRA_CLANG_ARGS", format!("--target=wasm32-wasi {include}")),
     ])

@@ -2,6 +2,7 @@
 //! May touch: the isolate's heap; the isolate is thrown away afterwards.
 //! Security boundary: no. Parsing hostile source is why this runs in an isolate of its own.
 
+use crate::json::quoted;
 use crate::modules::{self, Sources};
 use rquickjs::{Ctx, Module, Value, WriteOptions};
 
@@ -21,8 +22,8 @@ fn describe(ctx: &Ctx<'_>, module: &str, error: &rquickjs::Error) -> Vec<u8> {
     let message = text("message").unwrap_or_else(|| error.to_string());
     let name = text("name").unwrap_or_else(|| "SyntaxError".to_owned());
     let (line, column) = text("stack").and_then(|stack| position(&stack, module)).unwrap_or((1, 1));
-    let name = escape(&name);
-    let message = escape(&message);
+    let name = quoted(&name);
+    let message = quoted(&message);
     format!(r#"{{"name":{name},"message":{message},"line":{line},"column":{column}}}"#).into_bytes()
 }
 
@@ -32,20 +33,4 @@ fn position(stack: &str, module: &str) -> Option<(u32, u32)> {
     let end = rest.find(|c: char| c != ':' && !c.is_ascii_digit()).unwrap_or(rest.len());
     let (line, column) = rest.get(..end)?.split_once(':')?;
     Some((line.parse().ok()?, column.parse().ok()?))
-}
-
-/// A JSON string. The engine needs no JSON writer but this one.
-pub fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            c if (c as u32) < 0x20 => out.push_str(&format!("\\u{:04x}", c as u32)),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
 }

@@ -8,6 +8,7 @@ mod compile;
 mod delivery;
 mod effects;
 mod engine;
+mod json;
 mod limits;
 mod modules;
 mod natives;
@@ -28,6 +29,9 @@ const PANIC_MARK: &str = "mayfly-engine panic: ";
 
 unsafe extern "C" {
     fn __wasm_call_ctors();
+    fn malloc(bytes: usize) -> *mut usize;
+    fn malloc_usable_size(allocation: *const usize) -> usize;
+    fn free(allocation: *mut usize);
 }
 
 javy_plugin_api::import_namespace!("mayfly-engine-v1");
@@ -42,8 +46,23 @@ extern "C" fn initialize_runtime() {
     std::panic::set_hook(Box::new(|panic| {
         format!("{PANIC_MARK}{panic}\0").leak();
     }));
+    check_sizes();
     if let Err(error) = javy_plugin_api::initialize_runtime(engine::config, engine::install) {
         panic!("{error}");
+    }
+}
+
+/// `quickjs_wasi.h` reads the size of an allocation itself: the engine is not built where malloc keeps it elsewhere.
+fn check_sizes() {
+    for bytes in (1..400).chain((1..64).map(|factor| factor * 4_093)) {
+        // SAFETY: one allocation, read only where malloc keeps what it knows of it, and given back.
+        unsafe {
+            // The optimiser knows malloc, and that nothing of its result lies before it.
+            let allocation = std::hint::black_box(malloc(bytes));
+            let read = (*allocation.sub(1) & !7) - size_of::<usize>();
+            assert_eq!(malloc_usable_size(allocation), read, "quickjs_wasi.h does not know this malloc");
+            free(allocation);
+        }
     }
 }
 

@@ -2,9 +2,9 @@
 //! May touch: QuickJS's memory limit, raised by a reserve while a script's end is told.
 //! Security boundary: no.
 
-use crate::compile::escape;
 use crate::effects;
 use crate::engine::Engine;
+use crate::json::quoted;
 use crate::limits::REPORT_RESERVE_BYTES;
 use mayfly_abi::EffectKind;
 use rquickjs::{Ctx, Object, Value};
@@ -32,7 +32,7 @@ pub fn memory_limit(engine: &Engine) {
 
 /// Tells an error that needs no JavaScript to be told.
 pub fn plain(kind: &str, name: &str, message: &str) {
-    let (kind, name, message) = (escape(kind), escape(name), escape(message));
+    let (kind, name, message) = (quoted(kind), quoted(name), quoted(message));
     emit(format!(r#"{{"kind":{kind},"name":{name},"message":{message},"stack":""}}"#).as_bytes());
 }
 

@@ -2,8 +2,8 @@
 //! the path to what JSON cannot carry.
 //! May touch: the effect buffer. Security boundary: no; the host parses the JSON again.
 
-use crate::effects;
 use crate::text::Text;
+use crate::{effects, json};
 use mayfly_abi::EffectKind;
 use rquickjs::function::This;
 use rquickjs::{Array, Ctx, Error, Exception, FromJs, Function, IntoJs, Object, Persistent, Result, Value, qjs};
@@ -54,15 +54,15 @@ pub fn set_convert<'js>(ctx: Ctx<'js>, convert: Function<'js>) -> Result<()> {
     Ok(())
 }
 
-/// Emits `value` as the JSON body of a Result or Call frame. Gives `undefined`, or `[path, what]` where the value has
+/// Emits `value` as the JSON body of a Call frame, or of the Result frame when no tool is named. Gives `undefined`, or `[path, what]` where the value has
 /// something that JSON cannot carry.
 ///
 /// `JSON.stringify` does the work, so `toJSON`, boxed primitives and number formats are exactly its own; its replacer
 /// is native and sees every value, because functions and symbols would vanish without a word.
-pub fn emit_json<'js>(ctx: Ctx<'js>, kind: u8, number: u32, meta: Text, value: Value<'js>) -> Result<Value<'js>> {
+pub fn emit_json<'js>(ctx: Ctx<'js>, number: u32, tool: Option<Text>, value: Value<'js>) -> Result<Value<'js>> {
     let replacer = shared(&ctx, |shared| &shared.replacer)?;
     WALKS.with_borrow_mut(|walks| walks.push(Walk::default()));
-    let json = ctx.json_stringify_replacer(value, replacer);
+    let text = ctx.json_stringify_replacer(value, replacer);
     let walk = WALKS.with_borrow_mut(Vec::pop).unwrap_or_default();
     if let Some((path, what)) = walk.refusal {
         drop(ctx.catch());
@@ -71,12 +71,15 @@ pub fn emit_json<'js>(ctx: Ctx<'js>, kind: u8, number: u32, meta: Text, value: V
         refusal.set(1, what)?;
         return refusal.into_js(&ctx);
     }
-    let body = match json? {
-        Some(json) => without_lone_surrogates(Text::from_js(&ctx, json.into_value())?.0),
+    let body = match text? {
+        Some(text) => without_lone_surrogates(Text::from_js(&ctx, text.into_value())?.0),
         None => String::new(),
     };
-    let kind = if kind == EffectKind::Call as u8 { EffectKind::Call } else { EffectKind::Result };
-    effects::push(kind, number, meta.0.as_bytes(), body.as_bytes()).map_err(|_| Error::Allocation)?;
+    let (kind, meta) = match tool {
+        Some(tool) => (EffectKind::Call, format!("{{\"tool\":{}}}", json::quoted(&tool.0))),
+        None => (EffectKind::Result, String::new()),
+    };
+    effects::push(kind, number, meta.as_bytes(), body.as_bytes()).map_err(|_| Error::Allocation)?;
     Ok(Value::new_undefined(ctx))
 }
 
@@ -163,7 +166,7 @@ fn path_of<'a>(ctx: &Ctx<'_>, steps: impl Iterator<Item = &'a Step>) -> String {
         match (step.in_array, plain) {
             (true, _) => path.push_str(&format!("[{key}]")),
             (false, true) => path.push_str(&format!(".{key}")),
-            (false, false) => path.push_str(&format!("[{}]", crate::compile::escape(&key))),
+            (false, false) => path.push_str(&format!("[{}]", json::quoted(&key))),
         }
     }
     path

@@ -9,6 +9,8 @@ use url::{Url, form_urlencoded, quirks};
 
 pub fn register<'js>(ctx: &Ctx<'js>, natives: &Object<'js>) -> Result<()> {
     natives.set("urlParse", Function::new(ctx.clone(), parse)?)?;
+    natives.set("urlHref", Function::new(ctx.clone(), href)?)?;
+    natives.set("urlToFetch", Function::new(ctx.clone(), to_fetch)?)?;
     natives.set("urlSet", Function::new(ctx.clone(), set)?)?;
     natives.set("formParse", Function::new(ctx.clone(), form_parse)?)?;
     natives.set("formSerialize", Function::new(ctx.clone(), form_serialize)?)?;
@@ -16,12 +18,26 @@ pub fn register<'js>(ctx: &Ctx<'js>, natives: &Object<'js>) -> Result<()> {
 }
 
 /// The parts in the order of `guest-sdk/js/url.ts`, or `null`.
-fn parse<'js>(ctx: Ctx<'js>, input: Text, base: Opt<Text>) -> Result<Value<'js>> {
+fn parse<'js>(ctx: Ctx<'js>, input: Text) -> Result<Value<'js>> {
+    parts(ctx, Url::parse(&input.0).ok())
+}
+
+/// The whole URL as the standard writes it, or `null`.
+fn href<'js>(ctx: Ctx<'js>, input: Text, base: Opt<Text>) -> Result<Value<'js>> {
     let parsed = match base.0 {
         Some(base) => Url::parse(&base.0).and_then(|base| base.join(&input.0)),
         None => Url::parse(&input.0),
     };
-    parts(ctx, parsed.ok())
+    parsed.ok().map(String::from).into_js(&ctx)
+}
+
+/// The same of a URL that is to be fetched: `null` for what is none, `false` for one with user name or password.
+fn to_fetch<'js>(ctx: Ctx<'js>, input: Text) -> Result<Value<'js>> {
+    match Url::parse(&input.0) {
+        Ok(url) if url.username().is_empty() && url.password().is_none() => String::from(url).into_js(&ctx),
+        Ok(_) => Ok(Value::new_bool(ctx, false)),
+        Err(_) => Ok(Value::new_null(ctx)),
+    }
 }
 
 /// The parts after one of them was set, or `null` where the URL in hand is none (it cannot happen) or `href` is bad.
