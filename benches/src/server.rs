@@ -13,12 +13,13 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// A server and its bridge, for as long as this lives.
+/// A server: supervisor, runtime and bridge, for as long as this lives.
 pub struct Server {
     child: Child,
     _folder: TempDir,
     pub address: SocketAddr,
     pub bridge_pid: u64,
+    pub runtime_pid: u64,
     pub token: String,
 }
 
@@ -50,8 +51,9 @@ impl Server {
         };
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| eprintln!("{line}")));
         let address = event.get("address").and_then(|address| address.as_str()).ok_or("no address")?.parse()?;
-        let bridge_pid = event.get("bridge_pid").and_then(|pid| pid.as_u64()).ok_or("no bridge")?;
-        Ok(Server { child, _folder: folder, address, bridge_pid, token })
+        let pid = |name: &str| event.get(name).and_then(|pid| pid.as_u64()).ok_or(format!("no {name}"));
+        let (bridge_pid, runtime_pid) = (pid("bridge_pid")?, pid("runtime_pid")?);
+        Ok(Server { child, _folder: folder, address, bridge_pid, runtime_pid, token })
     }
 
     pub fn pid(&self) -> u64 {

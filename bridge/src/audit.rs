@@ -5,14 +5,14 @@
 //! Writing happens on a thread of its own behind a bounded queue; a call waits for room in it, so a slow disk slows calls
 //! down instead of losing records. Only a call that nobody waits for any more (its client is gone) tries once.
 
-use mayfly_schemas::limits::AUDIT_QUEUE_MAX;
+use mayfly_schemas::limits::{AUDIT_GATHER_MS, AUDIT_QUEUE_MAX};
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 
 /// One call.
@@ -98,6 +98,8 @@ fn open(state: &Path) -> std::io::Result<File> {
 fn write(mut words: mpsc::Receiver<Word>, file: Option<File>, lost: &AtomicU64) {
     let mut file = file.map(BufWriter::new);
     while let Some(Word::Record(first)) = words.blocking_recv() {
+        // Others gather meanwhile, and none of them has to wake this thread.
+        std::thread::sleep(Duration::from_millis(AUDIT_GATHER_MS));
         let mut batch = vec![*first];
         let mut ended = false;
         while let Ok(word) = words.try_recv() {

@@ -9,9 +9,10 @@ use crate::session::Session;
 use crate::tenants::Tenant;
 use crate::tokens::Role;
 use capnp::capability::Rc;
-use capnp_rpc::{RpcSystem, new_client, rpc_twoparty_capnp::Side, twoparty::VatNetwork};
+use capnp_rpc::{RpcSystem, new_client, rpc_twoparty_capnp::Side};
 use mayfly_schemas::bridge_capnp::{admission, bridge, limits, refusal};
-use mayfly_schemas::limits::{BRIDGE_ASK_BYTES_MAX, BRIDGE_MESSAGE_NESTING_MAX, IDENTIFIER_BYTES_MAX, Limits};
+use mayfly_schemas::limits::{BRIDGE_ASK_BYTES_MAX, IDENTIFIER_BYTES_MAX, Limits};
+use mayfly_schemas::wire;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
@@ -19,7 +20,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 use tokio::net::UnixStream;
-use tokio_util::compat::{TokioAsyncReadCompatExt, TokioAsyncWriteCompatExt};
 use tokio_util::sync::CancellationToken;
 
 /// What one connection holds. When it ends, however it ends, so does all of this.
@@ -65,12 +65,7 @@ pub async fn serve(lane: std::rc::Rc<Lane>, stream: UnixStream) -> Result<(), ca
     let (ended, places, sessions) = (CancellationToken::new(), RefCell::default(), Cell::new(0));
     let connection = std::rc::Rc::new(Connection { lane, ended, places, sessions, socket });
     let _end = End(connection.clone());
-    let (read, write) = stream.into_split();
-    let mut options = capnp::message::ReaderOptions::new();
-    options.traversal_limit_in_words(Some((BRIDGE_ASK_BYTES_MAX / 8) as usize));
-    options.nesting_limit(BRIDGE_MESSAGE_NESTING_MAX);
-    let read = futures::io::BufReader::new(read.compat());
-    let network = VatNetwork::new(read, write.compat_write(), Side::Server, options);
+    let network = wire::network(stream, Side::Server, BRIDGE_ASK_BYTES_MAX);
     let door: bridge::Client = new_client(Door { connection });
     RpcSystem::new(Box::new(network), Some(door.client)).await
 }

@@ -1,25 +1,38 @@
 //! In: a token, then calls of one run. Out: an admission, then answers for the isolate with their records.
-//! May touch: the Unix socket to the bridge; the runtime's only way out.
+//! May touch: the connection to the bridge; the runtime's only way out.
 //! Security boundary: it is the runtime's side of one. Nothing secret comes through it towards us.
 
 mod translate;
 
 use crate::isolate::{Answer, Ask};
 use crate::run::CallRecord;
-use capnp_rpc::{RpcSystem, rpc_twoparty_capnp::Side, twoparty::VatNetwork};
+use capnp_rpc::{RpcSystem, rpc_twoparty_capnp::Side};
 use futures::FutureExt;
 use futures::future::{LocalBoxFuture, Shared};
 use mayfly_schemas::bridge_capnp::{bridge, session};
-use mayfly_schemas::limits::{BRIDGE_MESSAGE_BYTES_MAX, BRIDGE_MESSAGE_NESTING_MAX, Limits};
+use mayfly_schemas::limits::{BRIDGE_MESSAGE_BYTES_MAX, Limits};
+use mayfly_schemas::wire;
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::rc::Rc;
 use tokio::net::UnixStream;
-use tokio_util::compat::{TokioAsyncReadCompatExt, TokioAsyncWriteCompatExt};
+use tokio::sync::{mpsc, oneshot};
+
+/// How this process comes to a connection.
+#[derive(Clone, Debug)]
+pub enum Door {
+    /// It connects to the bridge's socket.
+    Socket(PathBuf),
+    /// It may not, and asks somebody who may; each ask is answered on its own channel.
+    HandedIn(mpsc::Sender<Wanted>),
+}
+
+/// Somebody waits for a connection to the bridge, in non-blocking mode. It becomes a thing of the worker's own executor.
+pub type Wanted = oneshot::Sender<std::io::Result<std::os::unix::net::UnixStream>>;
 
 /// One connection for a worker thread, made when it is first needed and again when it broke.
 pub struct Bridge {
-    socket: PathBuf,
+    door: Door,
     connection: RefCell<Option<Connection>>,
 }
 
@@ -71,8 +84,8 @@ pub struct Status {
 }
 
 impl Bridge {
-    pub fn new(socket: PathBuf) -> Bridge {
-        Bridge { socket, connection: RefCell::new(None) }
+    pub fn new(door: Door) -> Bridge {
+        Bridge { door, connection: RefCell::new(None) }
     }
 
     /// Opens a session without waiting for its admission: calls on it are pipelined.
@@ -102,7 +115,7 @@ impl Bridge {
         if let Some(connection) = self.connection.borrow().as_ref().filter(|connection| connection.alive.get()) {
             return Ok(connection.clone());
         }
-        let connection = connect(&self.socket).await?;
+        let connection = connect(self.door.open().await?);
         self.connection.replace(Some(connection.clone()));
         Ok(connection)
     }
@@ -144,13 +157,25 @@ impl Session {
     }
 }
 
-async fn connect(socket: &PathBuf) -> Result<Connection, DoorError> {
-    let at = |error: std::io::Error| DoorError::Unavailable(format!("{}: {error}", socket.display()));
-    let (read, write) = UnixStream::connect(socket).await.map_err(at)?.into_split();
-    let mut options = capnp::message::ReaderOptions::new();
-    options.traversal_limit_in_words(Some((BRIDGE_MESSAGE_BYTES_MAX / 8) as usize));
-    options.nesting_limit(BRIDGE_MESSAGE_NESTING_MAX);
-    let network = VatNetwork::new(read.compat(), write.compat_write(), Side::Client, options);
+impl Door {
+    async fn open(&self) -> Result<UnixStream, DoorError> {
+        match self {
+            Door::Socket(socket) => UnixStream::connect(socket)
+                .await
+                .map_err(|error| DoorError::Unavailable(format!("{}: {error}", socket.display()))),
+            Door::HandedIn(asks) => {
+                let gone = || DoorError::Unavailable("nobody hands connections in any more".into());
+                let (wanted, given) = oneshot::channel();
+                asks.send(wanted).await.map_err(|_| gone())?;
+                let given = given.await.map_err(|_| gone())?;
+                given.and_then(UnixStream::from_std).map_err(|error| DoorError::Unavailable(error.to_string()))
+            }
+        }
+    }
+}
+
+fn connect(stream: UnixStream) -> Connection {
+    let network = wire::network(stream, Side::Client, BRIDGE_MESSAGE_BYTES_MAX);
     let mut system = RpcSystem::new(Box::new(network), None);
     let client: bridge::Client = system.bootstrap(Side::Server);
     let alive = Rc::new(std::cell::Cell::new(true));
@@ -161,7 +186,7 @@ async fn connect(socket: &PathBuf) -> Result<Connection, DoorError> {
         }
         flag.set(false);
     });
-    Ok(Connection { client, alive })
+    Connection { client, alive }
 }
 
 fn gone(error: capnp::Error) -> DoorError {

@@ -2,6 +2,7 @@
 //! May touch: the file it is told to read.
 //! Security boundary: no; operators write it.
 
+use crate::lockdown::Mode;
 use mayfly_schemas::limits::{CEILINGS, DEFAULTS, Limits, LimitsAsked};
 use mayfly_schemas::strict::{self, Mistake};
 use serde::Deserialize;
@@ -21,6 +22,8 @@ pub struct Config {
     pub tenants: PathBuf,
     /// A bridge that somebody else runs; without it `serve` starts its own.
     pub bridge_socket: Option<PathBuf>,
+    /// What happens where the machine lacks a layer of the lock-down.
+    pub lockdown: Mode,
     pub ceilings: Limits,
     pub defaults: Limits,
 }
@@ -33,6 +36,7 @@ struct File {
     state: Option<Spanned<String>>,
     tenants: Option<String>,
     bridge: Option<BridgeTable>,
+    runtime: Option<RuntimeTable>,
     limits: Option<Spanned<LimitsAsked>>,
     defaults: Option<Spanned<LimitsAsked>>,
 }
@@ -41,6 +45,12 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct BridgeTable {
     socket: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuntimeTable {
+    lockdown: Option<Mode>,
 }
 
 impl Config {
@@ -83,6 +93,7 @@ impl Config {
             state: folder.join(state(name, &file.state, line)?),
             tenants: folder.join(file.tenants.as_deref().unwrap_or("tenants")),
             bridge_socket: file.bridge.and_then(|bridge| bridge.socket).map(|socket| folder.join(socket)),
+            lockdown: file.runtime.and_then(|runtime| runtime.lockdown).unwrap_or_default(),
             defaults: limits(&file.defaults, DEFAULTS, &ceilings)?,
             ceilings,
         })
@@ -129,6 +140,7 @@ mod tests {
         assert_eq!(config.listen, default_listen());
         assert_eq!(config.tenants, Path::new("/etc/mayfly/tenants"));
         assert_eq!((config.ceilings, config.defaults), (CEILINGS, DEFAULTS));
+        assert_eq!(config.lockdown, Mode::BestEffort);
     }
 
     #[test]
@@ -151,6 +163,11 @@ mod tests {
             mistake("[limits]\ncpu_ms = 10\n[defaults]\ncpu_ms = 11").contains(":4: cpu_ms = 11 is above the limit 10")
         );
         assert!(mistake("state = \"postgres://x\"").contains("cannot be postgres:// in this version"));
+        assert_eq!(
+            mistake("[runtime]\nlockdown = \"on\"\n"),
+            "mayfly.toml:2: unknown variant `on`, expected one of `required`, `best-effort`, `off`"
+        );
+        assert!(mistake("[runtime]\nlokdown = \"off\"\n").contains(":2: unknown key `lokdown`\n  hint: did you mean"));
         let missing = Config::read(Path::new("/nowhere/mayfly.toml")).unwrap_err().to_string();
         assert!(missing.contains("/nowhere/mayfly.toml: cannot be read") && missing.contains("--config"), "{missing}");
     }

@@ -11,5 +11,6 @@ pub mod run;
 pub mod serve;
 
 pub mod config;
+pub mod lockdown;
 
 pub use mayfly_schemas::limits;

@@ -88,6 +88,8 @@ pub const BRIDGE_ASK_BYTES_MAX: u64 = REQUEST_BODY_BYTES_MAX + 2 * MIB;
 pub const REQUEST_BODY_BYTES_MAX: u64 = 10 * MIB;
 /// Nesting of a Cap'n Proto message.
 pub const BRIDGE_MESSAGE_NESTING_MAX: i32 = 64;
+/// What is read or written at once on a connection between two processes.
+pub const WIRE_BUFFER_BYTES: usize = 64 * 1024;
 /// Headers of one request or response that a script sends or sees; name and value bytes together below 64 KiB.
 pub const HEADERS_MAX: usize = 128;
 pub const HEADER_BYTES_MAX: usize = 64 * 1024;
@@ -121,6 +123,8 @@ pub const DNS_ADDRESSES_MAX: usize = 64;
 pub const TLS_SESSIONS_MAX: usize = 32;
 /// Audit records waiting for the disk; a call waits for room.
 pub const AUDIT_QUEUE_MAX: usize = 4_096;
+/// Audit records are written together with those of the same moment, and are on disk this much later at most.
+pub const AUDIT_GATHER_MS: u64 = 5;
 /// How often tenant files are looked at.
 pub const TENANTS_POLL_MS: u64 = 1_000;
 /// One tenant file, and one credential's value.
@@ -148,6 +152,15 @@ pub const CONNECTIONS_MAX: usize = 10_000;
 pub const ISOLATES_MAX: u32 = 1_000;
 /// How long runs in flight may go on after a stop signal.
 pub const DRAIN_MS: u64 = 30_000;
+/// How long the supervisor waits after that for the runtime to end by itself.
+pub const DRAIN_GRACE_MS: u64 = 2_000;
+/// A runtime that ends this soon after its start, this often in a row, ends the server.
+pub const RUNTIME_SETTLED_MS: u64 = 1_000;
+pub const RUNTIME_EARLY_ENDS_MAX: u32 = 5;
+/// Connections to the bridge that a runtime may be waiting for at once.
+pub const RUNTIME_ASKS_MAX: usize = 64;
+/// One message between supervisor and runtime.
+pub const RUNTIME_MESSAGE_BYTES_MAX: usize = 4 * 1024;
 
 /// Compiled programs kept, weighed in bytes.
 pub const PROGRAM_CACHE_BYTES_MAX: u64 = 64 * MIB;

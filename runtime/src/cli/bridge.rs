@@ -41,6 +41,10 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     let stop = stop(arguments.settings_from_parent);
     let served = super::executor()?.block_on(mayfly_bridge::serve(settings, listener, stop));
     let _ = std::fs::remove_file(&arguments.socket);
+    if let (true, Some(folder)) = (arguments.settings_from_parent, arguments.socket.parent()) {
+        // Made for this socket by a parent that may have been killed. Only an empty one goes.
+        let _ = std::fs::remove_dir(folder);
+    }
     served.map(|()| ExitCode::SUCCESS).map_err(|error| Failure::fault("bridge", error))
 }
 
@@ -62,29 +66,19 @@ fn listen(socket: &Path) -> Result<UnixListener, Failure> {
     Ok(listener)
 }
 
-/// A signal; or, for a child, the parent's end: standard input closes then. Ctrl-C on a terminal reaches parent and
-/// child at once, and the parent still drains: so a child leaves that signal to its parent.
+/// A signal; or, for a child, the parent's end: standard input closes then. Ctrl-C on a terminal, and service managers
+/// that stop a whole group, reach parent and child at once, while the parent still drains: a child leaves both to it.
 pub async fn stop(with_parent: bool) {
     match with_parent {
         true => {
-            let _ignored = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt());
+            let _ignored = setup::leave_signals_to_parent();
             let (closed, parent_gone) = tokio::sync::oneshot::channel();
             std::thread::spawn(move || {
                 let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
                 let _ = closed.send(());
             });
-            tokio::select! {
-                _ = parent_gone => {}
-                () = terminated() => {}
-            }
+            let _ = parent_gone.await;
         }
         false => setup::stop_signal().await,
-    }
-}
-
-async fn terminated() {
-    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        Ok(mut signal) => drop(signal.recv().await),
-        Err(_) => std::future::pending().await,
     }
 }

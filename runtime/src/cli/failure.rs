@@ -13,6 +13,8 @@ pub enum Failure {
     Usage(Vec<String>),
     /// Status 5: ours.
     Fault(String),
+    /// A child process of ours said why, and ended with this status.
+    Told(u8),
 }
 
 impl Failure {
@@ -28,6 +30,7 @@ impl Failure {
         let (messages, status) = match self {
             Failure::Usage(messages) => (messages, 2),
             Failure::Fault(message) => (vec![message], 5),
+            Failure::Told(status) => (Vec::new(), status),
         };
         for message in messages {
             eprintln!("mayfly: {message}");

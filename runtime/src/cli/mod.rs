@@ -3,6 +3,7 @@
 //! Security boundary: no.
 
 mod bridge;
+mod channel;
 mod child;
 mod demo;
 mod failure;
@@ -10,9 +11,11 @@ mod paint;
 mod policy;
 mod report;
 mod run;
+mod runtime;
 mod sample_api;
 mod serve;
 mod setup;
+mod supervised;
 mod token;
 mod version;
 
@@ -35,6 +38,9 @@ pub enum Command {
     Run(run::Arguments),
     /// Start the server
     Serve(serve::Arguments),
+    /// What `serve` starts: the runtime, locked down
+    #[command(hide = true)]
+    Runtime,
     /// Start the bridge alone
     Bridge(bridge::Arguments),
     /// Show what this is: a script against a sample API, start to end
@@ -61,6 +67,7 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Run(arguments) => run::run(arguments),
         Command::Serve(arguments) => serve::run(arguments),
+        Command::Runtime => runtime::run(),
         Command::Bridge(arguments) => bridge::run(arguments),
         Command::Demo(arguments) => demo::run(arguments),
         Command::Token(verb) => token::run(verb),

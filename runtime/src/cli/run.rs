@@ -5,7 +5,7 @@
 use super::child::BridgeChild;
 use super::failure::Failure;
 use super::{executor, report, setup};
-use mayfly::bridge::{Bridge, DoorError};
+use mayfly::bridge::{Bridge, Door, DoorError};
 use mayfly::config::Config;
 use mayfly::isolate::{Engine, EngineOptions};
 use mayfly::limits::{CEILINGS, DEFAULTS, HTTP_BODY_BYTES_MAX};
@@ -97,7 +97,8 @@ async fn one_run(
         DoorError::Refused { detail, .. } => Failure::Usage(vec![detail]),
         DoorError::Unavailable(reason) => Failure::fault("bridge", reason),
     };
-    let session = Bridge::new(bridge.socket()).open(token.as_bytes(), &id, "").await.map_err(unavailable)?;
+    let session =
+        Bridge::new(Door::Socket(bridge.socket())).open(token.as_bytes(), &id, "").await.map_err(unavailable)?;
     let admission = session.admission().await.map_err(unavailable)?;
     let limits = admission.defaults;
     if input.len() as u64 > limits.input_bytes {

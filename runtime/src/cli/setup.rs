@@ -5,6 +5,7 @@
 use super::failure::Failure;
 use mayfly::config::Config;
 use mayfly_bridge::Settings;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 pub fn settings(config: &Config) -> Settings {
     Settings {
@@ -27,7 +28,6 @@ pub fn checked(settings: Settings) -> Result<Settings, Failure> {
 
 /// Ctrl-C, or the TERM of a service manager.
 pub async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
     match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
         (Ok(mut interrupt), Ok(mut terminate)) => {
             tokio::select! {
@@ -37,4 +37,9 @@ pub async fn stop_signal() {
         }
         _ => std::future::pending().await,
     }
+}
+
+/// Nothing happens at either signal, from now on: once handled, a signal never ends this process again.
+pub fn leave_signals_to_parent() -> [std::io::Result<Signal>; 2] {
+    [signal(SignalKind::interrupt()), signal(SignalKind::terminate())]
 }

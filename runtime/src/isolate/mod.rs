@@ -40,6 +40,7 @@ pub use engine::{DIGESTS, Engine, EngineError, EngineOptions, digest};
 pub use guest::{Budget, Guest, Stopped};
 pub use image::{Image, ImageError};
 pub use logs::{LogLine, Logs};
+pub use native::cache_folder;
 pub use outcome::{ErrorKind, Outcome, RunError, Usage};
 pub use positions::source_line;
 pub use program::{Module, Program};

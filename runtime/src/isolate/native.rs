@@ -29,7 +29,7 @@ pub fn load(
         Ok(cache) => cache,
         Err(reason) => {
             tracing::warn!(%reason, "no cache for native code: compiling at every start");
-            return Ok(Module::from_binary(engine, &wasm()?)?);
+            return uncached(engine, &wasm()?);
         }
     };
     let name = format!("{what}-{}", key(engine, digest));
@@ -43,8 +43,15 @@ pub fn load(
     }
     match cache.map(engine, &name) {
         Some(module) => Ok(module),
-        None => Ok(Module::from_binary(engine, &wasm()?)?),
+        None => uncached(engine, &wasm()?),
     }
+}
+
+/// No file backs the image of its memory. One is made now: after the lock-down there is no `memfd_create`.
+fn uncached(engine: &wasmtime::Engine, wasm: &[u8]) -> Result<Module, EngineError> {
+    let module = Module::from_binary(engine, wasm)?;
+    module.initialize_copy_on_write_image()?;
+    Ok(module)
 }
 
 /// Engine digest, wasmtime version, target, CPU features and settings: code made for another of these has another name.
@@ -123,6 +130,11 @@ impl Cache {
         mac.update(code);
         Some(mac)
     }
+}
+
+/// The folder of the cache, made if it can be: for who takes every other folder away from this process.
+pub fn cache_folder() -> Option<PathBuf> {
+    Cache::open().ok().map(|cache| cache.folder)
 }
 
 fn folder() -> Option<PathBuf> {

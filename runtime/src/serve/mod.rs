@@ -1,14 +1,14 @@
 //! In: connections. Out: HTTP requests to the rooms behind, one worker thread for each core.
-//! May touch: the listening sockets; nothing else of the machine after start-up.
+//! May touch: the listening sockets; nothing else of the machine.
 //! Security boundary: yes, towards clients: everything about a connection has a bound.
 
 mod http;
 mod worker;
 
+use crate::bridge::Door;
 use crate::limits::{CONNECTIONS_MAX, DRAIN_MS};
 use crate::run::Host;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -20,15 +20,14 @@ pub struct Options {
     pub listener: TcpListener,
     /// Health alone, away from tenants.
     pub admin_listener: Option<TcpListener>,
-    /// The bridge's Unix socket.
-    pub bridge_socket: PathBuf,
+    pub door: Door,
     pub workers: usize,
 }
 
 /// What all workers of a server share.
 pub(crate) struct Shared {
     pub host: Host,
-    pub bridge_socket: PathBuf,
+    pub door: Door,
     pub draining: AtomicBool,
     pub connections: AtomicUsize,
     /// One for each isolate that may exist at once.
@@ -57,31 +56,47 @@ pub fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
     Ok(listener)
 }
 
-/// Serves until `stop`, then lets runs in flight end, for `limits::DRAIN_MS` at most.
-pub async fn serve(host: Host, options: Options, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
-    let shared = Arc::new(Shared {
-        permits: Semaphore::new(host.engine.isolates_max() as usize),
-        host,
-        bridge_socket: options.bridge_socket,
-        draining: AtomicBool::new(false),
-        connections: AtomicUsize::new(0),
-    });
-    let workers: Vec<Worker> = (0..options.workers.max(1))
-        .map(|index| Worker::start(index, shared.clone()))
-        .collect::<Result<_, _>>()
-        .map_err(ServeError::Worker)?;
-    let accepting = async {
-        tokio::try_join!(
-            accept(&shared, &workers, options.listener, false),
-            accept_admin(&shared, &workers, options.admin_listener)
-        )
-    };
-    tokio::select! {
-        ended = accepting => { ended?; }
-        () = stop => {}
+/// Worker threads that run and wait; nothing is accepted yet.
+pub struct Server {
+    shared: Arc<Shared>,
+    workers: Vec<Worker>,
+    listener: TcpListener,
+    admin_listener: Option<TcpListener>,
+}
+
+impl Server {
+    /// Starts every thread that serving takes. After this there is none to come.
+    pub fn start(host: Host, options: Options) -> Result<Server, ServeError> {
+        let shared = Arc::new(Shared {
+            permits: Semaphore::new(host.engine.isolates_max() as usize),
+            host,
+            door: options.door,
+            draining: AtomicBool::new(false),
+            connections: AtomicUsize::new(0),
+        });
+        let workers = (0..options.workers.max(1))
+            .map(|index| Worker::start(index, shared.clone()))
+            .collect::<Result<_, _>>()
+            .map_err(ServeError::Worker)?;
+        Ok(Server { shared, workers, listener: options.listener, admin_listener: options.admin_listener })
     }
-    drain(&shared, workers).await;
-    Ok(())
+
+    /// Serves until `stop`, then lets runs in flight end, for `limits::DRAIN_MS` at most.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
+        let Server { shared, workers, listener, admin_listener } = self;
+        let accepting = async {
+            tokio::try_join!(
+                accept(&shared, &workers, listener, false),
+                accept_admin(&shared, &workers, admin_listener)
+            )
+        };
+        tokio::select! {
+            ended = accepting => { ended?; }
+            () = stop => {}
+        }
+        drain(&shared, workers).await;
+        Ok(())
+    }
 }
 
 async fn accept_admin(shared: &Shared, workers: &[Worker], listener: Option<TcpListener>) -> Result<(), ServeError> {

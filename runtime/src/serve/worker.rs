@@ -40,10 +40,14 @@ impl Worker {
         let connections = Arc::new(AtomicUsize::new(0));
         let counter = connections.clone();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (running, runs) = std::sync::mpsc::channel();
         std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
             let local = tokio::task::LocalSet::new();
+            // What a thread asks of the kernel when it starts is asked by now.
+            let _ = running.send(());
             local.block_on(&runtime, work(shared, receiver, stopped, counter));
         })?;
+        runs.recv().map_err(std::io::Error::other)?;
         Ok(Worker { incoming, connections, stop })
     }
 
@@ -69,7 +73,7 @@ async fn work(
     stopped: watch::Receiver<bool>,
     counter: Arc<AtomicUsize>,
 ) {
-    let bridge = Bridge::new(shared.bridge_socket.clone());
+    let bridge = Bridge::new(shared.door.clone());
     let local = Rc::new(Local { shared, bridge, remembered: Remembered::default() });
     while let Some(connection) = incoming.recv().await {
         let counted = Counted::new(counter.clone(), local.shared.clone());

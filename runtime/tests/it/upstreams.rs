@@ -56,7 +56,13 @@ fn the_credential_is_added_where_the_rule_says_and_seen_nowhere_else() {
         (&json!("allow"), &json!("the upstream"), &json!(200))
     );
     assert!(!object.to_string().contains(KEY));
-    let audit = std::fs::read_to_string(server.folder.path().join("state/audit.jsonl")).expect("an audit");
+    // Records wait a moment for others.
+    let audit = (0..100).find_map(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        let text = std::fs::read_to_string(server.folder.path().join("state/audit.jsonl")).expect("an audit");
+        text.ends_with('\n').then_some(text)
+    });
+    let audit = audit.expect("a record within a second");
     assert!(audit.contains("\"the upstream\"") && !audit.contains(KEY), "{audit}");
 }
 

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -16,7 +17,11 @@ pub struct Server {
     pub address: SocketAddr,
     pub folder: TempDir,
     pub bridge_pid: u64,
+    pub runtime_pid: u64,
+    /// The line that said so.
+    pub listening: Value,
     child: Child,
+    log: Arc<Mutex<String>>,
 }
 
 pub struct Response {
@@ -53,25 +58,62 @@ impl Server {
     }
 
     pub fn start_with(config: &str, rules: &str, environment: &[(&str, &str)]) -> Server {
-        let folder = folder(config, rules);
-        let mut child = mayfly()
+        let mut command = mayfly();
+        command.envs(environment.iter().copied());
+        Server::start_by(command, folder(config, rules))
+    }
+
+    /// `command` is one that leads to `mayfly`; what it must be told is added here.
+    pub fn start_by(mut command: Command, folder: TempDir) -> Server {
+        let mut child = command
             .args(["serve", "--config"])
             .arg(folder.path().join("mayfly.toml"))
-            .envs(environment.iter().copied())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the server starts");
-        let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+        let log = Arc::new(Mutex::new(String::new()));
+        let kept = log.clone();
+        let mut lines =
+            BufReader::new(child.stderr.take().expect("piped")).lines().map_while(Result::ok).inspect(move |line| {
+                eprintln!("{line}");
+                kept.lock().expect("no poison").push_str(&format!("{line}\n"));
+            });
         let listening = loop {
-            let line = lines.next().expect("the server says where it listens").expect("text");
+            let line = lines.next().expect("the server says where it listens");
             match serde_json::from_str::<Value>(&line) {
                 Ok(event) if event["message"] == "listening" => break event,
-                _ => eprintln!("{line}"),
+                _ => {}
             }
         };
-        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| eprintln!("{line}")));
+        std::thread::spawn(move || lines.for_each(drop));
         let address = listening["address"].as_str().expect("an address").parse().expect("an address");
-        Server { address, folder, bridge_pid: listening["bridge_pid"].as_u64().expect("a bridge"), child }
+        let runtime_pid = listening["runtime_pid"].as_u64().expect("a runtime");
+        // 0 where somebody else runs it.
+        let bridge_pid = listening["bridge_pid"].as_u64().unwrap_or(0);
+        Server { address, folder, bridge_pid, runtime_pid, listening, child, log }
+    }
+
+    /// What it wrote to standard error so far.
+    pub fn log(&self) -> String {
+        self.log.lock().expect("no poison").clone()
+    }
+
+    /// Whether its log comes to say this, within a second: it is written by processes that do not wait for us.
+    pub fn says(&self, words: &str) -> bool {
+        (0..100).any(|_| {
+            let said = self.log().contains(words);
+            if !said {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            said
+        })
+    }
+
+    /// The events of its log that say this.
+    pub fn events(&self, message: &str) -> Vec<Value> {
+        let log = self.log();
+        let events = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        events.filter(|event| event["message"] == message).collect()
     }
 
     pub fn post(&self, body: &str) -> Response {
@@ -124,7 +166,10 @@ impl Response {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // TERM lets it take its bridge along; the test runner must not wait for one that hangs.
+        if matches!(self.child.try_wait(), Ok(Some(_))) {
+            return;
+        }
+        // TERM lets it take its children along; the test runner must not wait for one that hangs.
         let _ = Command::new("kill").arg(self.pid().to_string()).status();
         for _ in 0..200 {
             if matches!(self.child.try_wait(), Ok(Some(_))) {
