@@ -19,7 +19,7 @@ pub fn measure(table: &mut Table) -> Result<(), Error> {
     let bench = Bench::new()?;
     futures::executor::block_on(async {
         let program = bench.program(SCRIPT).await?;
-        let (mut isolate, mut step) = Isolate::start(&bench.engine, &program, "null", &DEFAULTS, ORIGIN).await?;
+        let (mut isolate, mut step) = Isolate::start(&bench.engine, &program, "null", &DEFAULTS, ORIGIN, None).await?;
         for _ in 0..4 {
             let Step::Waiting(turn) = step else { return Err("the script ended early".into()) };
             let ask = turn.asks.first().ok_or("no call")?;

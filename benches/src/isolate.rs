@@ -50,7 +50,7 @@ impl Bench {
 
     /// Runs to the end; tools are answered at once with their arguments.
     pub async fn run(&self, program: &Arc<Program>, input: &str) -> Result<Outcome, Error> {
-        let (mut isolate, mut step) = Isolate::start(&self.engine, program, input, &DEFAULTS, ORIGIN).await?;
+        let (mut isolate, mut step) = Isolate::start(&self.engine, program, input, &DEFAULTS, ORIGIN, None).await?;
         let mut asks = Vec::new();
         loop {
             match step {

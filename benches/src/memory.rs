@@ -17,11 +17,11 @@ pub fn measure(table: &mut Table) -> Result<(), Error> {
     let bench = Bench::new()?;
     futures::executor::block_on(async {
         let program = bench.program(WAITING).await?;
-        drop(Isolate::start(&bench.engine, &program, "{\"n\":1}", &DEFAULTS, ORIGIN).await?);
+        drop(Isolate::start(&bench.engine, &program, "{\"n\":1}", &DEFAULTS, ORIGIN, None).await?);
         let before = resident_kib("self")?;
         let mut held = Vec::new();
         for _ in 0..HELD {
-            held.push(Isolate::start(&bench.engine, &program, "{\"n\":1}", &DEFAULTS, ORIGIN).await?);
+            held.push(Isolate::start(&bench.engine, &program, "{\"n\":1}", &DEFAULTS, ORIGIN, None).await?);
         }
         let each = (resident_kib("self")? - before) / HELD as f64;
         let detail = format!("{HELD} isolates held");

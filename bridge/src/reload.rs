@@ -72,6 +72,13 @@ impl Directory {
         self.current.load().tenants.get(name).cloned()
     }
 
+    /// Logs what is wrong. Nothing of it stops the tenants that are right.
+    pub fn tell(&self) {
+        for mistake in &self.current().mistakes {
+            tracing::error!("{mistake}");
+        }
+    }
+
     /// Reads what has changed; true if anything has.
     pub fn look(&self) -> bool {
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
@@ -92,9 +99,6 @@ impl Directory {
         }
         if changed {
             let snapshot = assemble(files.values(), missing, &self.settings, before.generation + 1);
-            for mistake in &snapshot.mistakes {
-                tracing::error!("{mistake}");
-            }
             self.current.store(Arc::new(snapshot));
         }
         changed

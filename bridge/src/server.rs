@@ -62,6 +62,7 @@ pub async fn serve_in(
         budget: Arc::new(dial::Budget::default()),
         sessions: Arc::default(),
     });
+    shared.directory.tell();
     let threads = threads(&shared)?;
     tokio::select! {
         never = accept(&listener, &threads) => match never {},
@@ -166,6 +167,11 @@ async fn reload(shared: Arc<Shared>) -> std::convert::Infallible {
         tokio::time::sleep(Duration::from_millis(TENANTS_POLL_MS)).await;
         let shared = shared.clone();
         // Reads files: not on the event loop.
-        let _ = tokio::task::spawn_blocking(move || shared.directory.look()).await;
+        let look = move || {
+            if shared.directory.look() {
+                shared.directory.tell();
+            }
+        };
+        let _ = tokio::task::spawn_blocking(look).await;
     }
 }

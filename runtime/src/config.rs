@@ -165,7 +165,7 @@ mod tests {
         assert!(mistake("state = \"postgres://x\"").contains("cannot be postgres:// in this version"));
         assert_eq!(
             mistake("[runtime]\nlockdown = \"on\"\n"),
-            "mayfly.toml:2: unknown variant `on`, expected one of `required`, `best-effort`, `off`"
+            "mayfly.toml:2: `lockdown`: unknown variant `on`, expected one of `required`, `best-effort`, `off`"
         );
         assert!(mistake("[runtime]\nlokdown = \"off\"\n").contains(":2: unknown key `lokdown`\n  hint: did you mean"));
         let missing = Config::read(Path::new("/nowhere/mayfly.toml")).unwrap_err().to_string();

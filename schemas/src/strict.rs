@@ -45,7 +45,7 @@ impl std::error::Error for Mistake {}
 pub fn read<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Mistake> {
     toml::from_str(text).map_err(|error| {
         let line = error.span().map_or(0, |span| line_of(text, span.start));
-        explain(file, line, error.message())
+        explain(file, line, key_at(text, line), error.message())
     })
 }
 
@@ -54,12 +54,22 @@ pub fn line_of(text: &str, offset: usize) -> usize {
     text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
 }
 
+/// The key that a line gives a value to.
+fn key_at(text: &str, line: usize) -> Option<&str> {
+    let (key, _) = text.lines().nth(line.checked_sub(1)?)?.split_once('=')?;
+    let key = key.trim();
+    key.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c)).then_some(key).filter(|key| !key.is_empty())
+}
+
 /// serde says "unknown field `x`, expected one of `a`, `b`": name the nearest of them.
-fn explain(file: &str, line: usize, message: &str) -> Mistake {
+fn explain(file: &str, line: usize, key: Option<&str>, message: &str) -> Mistake {
     let first_line = message.lines().next().unwrap_or(message);
     let mut quoted = first_line.split('`').skip(1).step_by(2);
     let (Some(unknown), true) = (quoted.next(), first_line.starts_with("unknown field")) else {
-        return Mistake::new(file, line, first_line);
+        return match key {
+            Some(key) => Mistake::new(file, line, format!("`{key}`: {first_line}")),
+            None => Mistake::new(file, line, first_line),
+        };
     };
     let known: Vec<&str> = quoted.collect();
     let mistake = Mistake::new(file, line, format!("unknown key `{unknown}`"));
@@ -98,7 +108,10 @@ mod tests {
             "mayfly.toml:3: unknown key `memroy_mib`\n  hint: did you mean `memory_mib`?"
         );
         assert!(mistake("[limits]\nzzz = 3\n").contains("hint: known here: cpu_ms, wall_ms"));
-        assert_eq!(mistake("[limits]\ncpu_ms = \"1\"\n"), "mayfly.toml:2: invalid type: string \"1\", expected u64");
+        assert_eq!(
+            mistake("[limits]\ncpu_ms = \"1\"\n"),
+            "mayfly.toml:2: `cpu_ms`: invalid type: string \"1\", expected u64"
+        );
         assert!(mistake("[limits\n").starts_with("mayfly.toml:1: "));
     }
 }

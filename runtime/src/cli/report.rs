@@ -61,6 +61,10 @@ pub fn usage(object: &RunObject, paint: Paint) {
         Some(_) => paint.red("failed"),
     };
     let ms = |micros: u64| format!("{:.2} ms", micros as f64 / 1000.0);
+    if usage.start_us == 0 {
+        let costs = format!("in {}: not started", ms(usage.usage.wall_us));
+        return eprintln!("{status} {}", paint.dim(&costs));
+    }
     let costs = format!(
         "in {}: compiled in {}, isolate started and first turn in {}, CPU {}, memory {:.1} MiB, {} call{}",
         ms(usage.usage.wall_us),

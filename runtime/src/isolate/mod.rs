@@ -9,7 +9,7 @@
 //! use mayfly::isolate::{Answer, Engine, EngineOptions, Isolate, Origin, Step};
 //! let engine = Engine::load(EngineOptions::default())?;
 //! let origin = Origin { started_ms: 1_700_000_000_000.0, seed: [7; 32] };
-//! let (mut isolate, mut step) = Isolate::start(&engine, program, "{}", &mayfly::limits::DEFAULTS, origin).await?;
+//! let (mut isolate, mut step) = Isolate::start(&engine, program, "{}", &mayfly::limits::DEFAULTS, origin, None).await?;
 //! let outcome = loop {
 //!     match step {
 //!         Step::Done(outcome) => break outcome,

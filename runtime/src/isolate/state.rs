@@ -69,16 +69,19 @@ pub struct Turn {
 const BESIDE_HEAP_BYTES: u64 = 3 * MIB;
 
 impl Isolate {
-    /// The first turn. `input` is JSON text; its size and the program's are the caller's limits to hold.
+    /// The first turn. `input` is JSON text; its size and the program's are the caller's limits to hold. `until` ends a
+    /// turn under way by the wall clock; waiting is the owner's matter.
     pub async fn start(
         engine: &Engine,
         program: &Arc<Program>,
         input: &str,
         limits: &Limits,
         origin: Origin,
+        until: Option<Instant>,
     ) -> Result<(Isolate, Step), Stopped> {
         let guest = Guest::engine(engine, limits.memory_mib)?;
         let mut isolate = Isolate::around(guest, program, Ledger::new(*limits, origin));
+        isolate.budget.wall_until = until;
         let frame = isolate.start_frame(input);
         let step = isolate.turn("mayfly-start", &frame).await;
         Ok((isolate, step))
@@ -101,11 +104,6 @@ impl Isolate {
         let mut frame = Vec::with_capacity(128 + meta.len() + body.len());
         Deliver { stimulus: self.ledger.stimulus(), kind, number, meta: &meta, body }.write(&mut frame);
         self.turn("mayfly-deliver", &frame).await
-    }
-
-    /// Wall clock of turns under way; waiting is the owner's matter.
-    pub fn wall_until(&mut self, until: Instant) {
-        self.budget.wall_until = Some(until);
     }
 
     /// Ends the run where it stands.

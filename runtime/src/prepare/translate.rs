@@ -69,11 +69,22 @@ impl Refused {
         let mut error = RunError::new(ErrorKind::Syntax, &self.name, self.message.clone());
         error.module = Some(module.name.clone());
         if line > 0 {
-            (error.line, error.column) = (Some(line), Some(column.max(1)));
+            let (line, column) = visible(&module.source, line, column);
+            (error.line, error.column) = (Some(line), Some(column));
             error.source = source_line(&module.source, line);
         }
         error
     }
+}
+
+/// What is missing at the end of the text is shown behind the last thing that stands there.
+fn visible(source: &str, line: u32, column: u32) -> (u32, u32) {
+    let rest = source.lines().skip(line.saturating_sub(1) as usize);
+    if rest.into_iter().any(|line| !line.trim().is_empty()) {
+        return (line, column.max(1));
+    }
+    let last = (1..).zip(source.lines()).filter(|(_, text)| !text.trim().is_empty()).last();
+    last.map_or((line, column.max(1)), |(at, text)| (at, text.trim_end().encode_utf16().count() as u32 + 1))
 }
 
 fn original(map: &str, refused: &Refused) -> Option<(u32, u32)> {

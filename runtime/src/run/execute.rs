@@ -9,7 +9,7 @@ use crate::isolate::{Engine, ErrorKind, Isolate, Logs, Origin, Outcome, RunError
 use crate::prepare::{Programs, Script};
 use mayfly_schemas::limits::Limits;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// What all runs of a process share.
 pub struct Host {
@@ -58,15 +58,16 @@ async fn attempt(
     calls: &mut Vec<super::CallRecord>,
 ) -> Result<Outcome, RunError> {
     let limits = &job.limits;
-    let program = host.programs.prepare(&job.tenant, &job.script, limits.source_bytes).await?;
+    let prepared = host.programs.prepare(&job.tenant, &job.script, limits.source_bytes).await;
     usage.prepare_us = job.began.elapsed().as_micros() as u64;
+    let program = prepared?;
     let starting = Instant::now();
-    let started = Isolate::start(&host.engine, &program, &job.input, limits, Entropy::origin()?).await;
+    let until = Some(job.began + Duration::from_millis(limits.wall_ms));
+    let started = Isolate::start(&host.engine, &program, &job.input, limits, Entropy::origin()?, until).await;
     let (mut isolate, step) = started.map_err(|stopped| {
         RunError::new(ErrorKind::Internal, "InternalError", format!("the isolate did not start: {stopped}"))
     })?;
     usage.start_us = starting.elapsed().as_micros() as u64;
-    isolate.wall_until(job.began + std::time::Duration::from_millis(limits.wall_ms));
     match drive(&mut isolate, step, session, limits, job.began, calls).await {
         Ok(outcome) => Ok(outcome),
         Err(DoorError::Refused { detail, .. }) => Ok(isolate.cancel(&detail)),

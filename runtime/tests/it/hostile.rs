@@ -119,16 +119,19 @@ fn wall_clock_ends_a_turn_that_is_within_its_cpu_limit() {
     use crate::harness::script::BENCH;
     use mayfly::isolate::Isolate;
     use mayfly::prepare::Script;
-    // The first turn waits, the second would compute for 2 s; its owner gives it 50 ms of wall clock.
-    let source = "await new Promise((done) => setTimeout(done, 1)); for (let i = 0; i < 1e9; i++);";
+    // The first turn, or the second, would compute for 2 s; its owner gives it 50 ms of wall clock.
+    let compute = "for (let i = 0; i < 1e9; i++);";
     let limits = Limits { cpu_ms: 30_000, wall_ms: 50, ..DEFAULTS };
-    let outcome = futures::executor::block_on(async {
-        let program = BENCH.programs.prepare("tests", &Script::single(source), limits.source_bytes).await.unwrap();
-        let (mut isolate, step) = Isolate::start(&BENCH.engine, &program, "null", &limits, ORIGIN).await.unwrap();
-        isolate.wall_until(Instant::now() + Duration::from_millis(50));
-        crate::harness::script::drive(&mut isolate, step).await
-    });
-    assert_eq!(failed(outcome).kind, ErrorKind::WallLimit);
+    for source in [compute.to_owned(), format!("await new Promise((done) => setTimeout(done, 1)); {compute}")] {
+        let outcome = futures::executor::block_on(async {
+            let program = BENCH.programs.prepare("tests", &Script::single(source), limits.source_bytes).await.unwrap();
+            let until = Some(Instant::now() + Duration::from_millis(50));
+            let started = Isolate::start(&BENCH.engine, &program, "null", &limits, ORIGIN, until).await;
+            let (mut isolate, step) = started.unwrap();
+            crate::harness::script::drive(&mut isolate, step).await
+        });
+        assert_eq!(failed(outcome).kind, ErrorKind::WallLimit);
+    }
 }
 
 #[test]
@@ -139,7 +142,7 @@ fn a_long_turn_yields_to_its_neighbours() {
     let limits = Limits { cpu_ms: 400, ..DEFAULTS };
     let run = |source: &'static str| async move {
         let program = BENCH.programs.prepare("tests", &Script::single(source), limits.source_bytes).await.unwrap();
-        let (mut isolate, step) = Isolate::start(&BENCH.engine, &program, "null", &limits, ORIGIN).await.unwrap();
+        let (mut isolate, step) = Isolate::start(&BENCH.engine, &program, "null", &limits, ORIGIN, None).await.unwrap();
         drop(crate::harness::script::drive(&mut isolate, step).await);
         Instant::now()
     };

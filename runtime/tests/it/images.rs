@@ -25,7 +25,7 @@ async fn prepared() -> Arc<Program> {
 /// The isolate, and what it waits for after `answered` answers.
 async fn waiting(answered: usize) -> (Isolate, Vec<Ask>) {
     let (mut isolate, mut step) =
-        Isolate::start(&BENCH.engine, &prepared().await, "null", &DEFAULTS, ORIGIN).await.unwrap();
+        Isolate::start(&BENCH.engine, &prepared().await, "null", &DEFAULTS, ORIGIN, None).await.unwrap();
     let mut open = Vec::new();
     for done in 0.. {
         let Step::Waiting(turn) = step else { panic!("it ended early") };

@@ -13,6 +13,13 @@ fn a_syntax_error_shows_module_line_column_and_the_line_itself() {
 }
 
 #[test]
+fn what_is_missing_at_the_end_is_shown_behind_the_last_thing_that_stands_there() {
+    let error = error("const a = 1;\nreturn { a: a\n\n");
+    assert_eq!((error.line, error.column), (Some(2), Some(14)), "{error:?}");
+    assert_eq!(error.source.as_deref(), Some("return { a: a"));
+}
+
+#[test]
 fn lines_are_counted_in_the_text_as_it_was_sent_fences_included() {
     let error = error("Sure! Here it is:\n```ts\nconst a = 1;\nconst a = 2;\n```\n");
     assert_eq!((error.kind, error.line), (ErrorKind::Syntax, Some(4)), "{error:?}");

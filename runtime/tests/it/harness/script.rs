@@ -67,7 +67,7 @@ fn run_script(script: &Script, input: &str, limits: &Limits, origin: Origin) -> 
             Ok(program) => program,
             Err(error) => return failure(error),
         };
-        let started = Isolate::start(&BENCH.engine, &program, input, limits, origin).await;
+        let started = Isolate::start(&BENCH.engine, &program, input, limits, origin, None).await;
         match started {
             Ok((mut isolate, step)) => drive(&mut isolate, step).await,
             Err(stopped) => failure(RunError::new(ErrorKind::Internal, "InternalError", stopped.to_string())),
