@@ -18,7 +18,7 @@ pub const SMALL: &str = "export default async function (input: { name: string; i
   return { greeting: `hello ${input.name}`, sum: input.items.reduce((a, b) => a + b, 0), echo: input };
 }";
 
-const CPU_BOUND: &str = "
+pub const CPU_BOUND: &str = "
 const fib = (n: number): number => n < 2 ? n : fib(n - 1) + fib(n - 2);
 export default () => {
   const objects = Array.from({ length: 10_000 }, (_, i) => ({ id: (i * 7919) % 10_007, name: `n${i}` }));

@@ -6,7 +6,7 @@ use crate::limits::{GC_THRESHOLD_BYTES, STACK_BYTES_MAX};
 use crate::modules::Modules;
 use crate::prelude::{self, Entries};
 use crate::rejections;
-use javy_plugin_api::{Config, javy};
+use javy_plugin_api::Config;
 use rquickjs::function::IntoArgs;
 use rquickjs::{Context, Ctx, FromJs, Function, Object, Persistent, Promise, Result, Value, qjs};
 use std::cell::Cell;
