@@ -14,6 +14,7 @@ import { CustomEvent, Event, EventTarget } from "./events.ts";
 import { fetch } from "./fetch.ts";
 import { FormData } from "./form-data.ts";
 import { Headers } from "./headers.ts";
+import { installLocaleMethods, Intl } from "./intl.ts";
 import { structuredClone } from "./structured-clone.ts";
 import { clearInterval, clearTimeout, setInterval, setTimeout } from "./timers.ts";
 import { tools } from "./tools.ts";
@@ -51,7 +52,7 @@ function reportError(thrown: unknown): void {
 const REMOVED = ["Javy", "Atomics", "SharedArrayBuffer", "print", "bjson", "gc"];
 
 const INSTALLED = {
-  AbortController, AbortSignal, Blob, Crypto, CustomEvent, Event, EventTarget, File, FormData, Headers, PolicyError, Request,
+  AbortController, AbortSignal, Blob, Crypto, CustomEvent, Event, EventTarget, File, FormData, Headers, Intl, PolicyError, Request,
   Response, TextDecoder, TextEncoder, ToolError, URL, URLSearchParams, clearInterval, clearTimeout, codemode: tools, console,
   crypto, fetch, navigator: { userAgent: "Mayfly/0.1" }, performance, queueMicrotask, reportError, self: globalThis, setInterval,
   setTimeout, structuredClone, tools,
@@ -63,4 +64,5 @@ export function install(): void {
   for (const [name, value] of Object.entries(INSTALLED)) {
     Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
   }
+  installLocaleMethods();
 }

@@ -8,6 +8,7 @@ mod compile;
 mod delivery;
 mod effects;
 mod engine;
+mod intl;
 mod json;
 mod limits;
 mod modules;
