@@ -102,7 +102,7 @@ pub fn try_file(wasm: &[u8], arguments: &[&str]) -> Result<()> {
     }
     let modules = modules.iter().map(|(name, bytecode)| (*name, bytecode.as_slice())).collect();
     let mut frame = vec![];
-    Start { stimulus: stimulus(0), heap_bytes_max: memory_mib * MIB, input: input.as_bytes(), modules }
+    Start { stimulus: stimulus(0), heap_bytes_max: memory_mib * MIB, is_request: false, input: input.as_bytes(), body: b"", modules }
         .write(&mut frame);
 
     let mut isolate = Isolate::new(&pre)?;
