@@ -14,6 +14,7 @@ import { CustomEvent, Event, EventTarget } from "./events.ts";
 import { fetch } from "./fetch.ts";
 import { FormData } from "./form-data.ts";
 import { Headers } from "./headers.ts";
+import { CompressionStream, DecompressionStream } from "./compression.ts";
 import { Request } from "./request.ts";
 import { Response } from "./response.ts";
 import * as streams from "./vendor/web-streams-polyfill.js";
@@ -54,7 +55,7 @@ function reportError(thrown: unknown): void {
 const REMOVED = ["Javy", "Atomics", "SharedArrayBuffer", "print", "bjson", "gc"];
 
 const INSTALLED = {
-  AbortController, AbortSignal, Blob, Crypto, CustomEvent, Event, EventTarget, File, FormData, Headers, PolicyError, Request,
+  AbortController, AbortSignal, Blob, CompressionStream, Crypto, CustomEvent, DecompressionStream, Event, EventTarget, File, FormData, Headers, PolicyError, Request,
   Response, TextDecoder, TextDecoderStream, TextEncoder, TextEncoderStream, ToolError, URL, URLSearchParams, clearInterval, clearTimeout, codemode: tools, console,
   crypto, fetch, navigator: { userAgent: "Mayfly/0.1" }, performance, queueMicrotask, reportError, self: globalThis, setInterval,
   setTimeout, structuredClone, tools, ...streams,

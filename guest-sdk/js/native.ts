@@ -62,6 +62,11 @@ export interface Native {
   /** Name, value, name, value, ... */
   formParse(text: string): string[];
   formSerialize(flat: string[]): string;
+  /** A compression stream's number; `format` is one of the three of `compression.ts`. */
+  zlibOpen(format: string, compress: boolean): number;
+  /** What comes out of the bytes, with `end` all that was held back; a TypeError where they are damaged. */
+  zlibPush(stream: number, bytes: Uint8Array, end: boolean): Uint8Array<ArrayBuffer>;
+  zlibClose(stream: number): void;
 }
 
 const holder = globalThis as unknown as { __mayfly_natives?: Native };

@@ -5,7 +5,7 @@
 use crate::engine;
 use crate::limits::RANDOM_BYTES_MAX;
 use crate::text::{Body, Text};
-use crate::{brands, delivery, effects, json, report, serialize, stimulus, urls};
+use crate::{brands, compression, delivery, effects, json, report, serialize, stimulus, urls};
 use mayfly_abi::EffectKind;
 use rquickjs::function::Opt;
 use rquickjs::{
@@ -35,6 +35,7 @@ pub fn object<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
     brands::register(ctx, &natives)?;
     natives.set("promiseState", Function::new(ctx.clone(), promise_state)?)?;
     urls::register(ctx, &natives)?;
+    compression::register(ctx, &natives)?;
     Ok(natives)
 }
 
