@@ -4,7 +4,7 @@
 
 import { native } from "./native.ts";
 import { cancel, expect } from "./pending.ts";
-import { relocate } from "./errors.ts";
+import { relocate, site } from "./errors.ts";
 import { listOf } from "./headers.ts";
 import { Request, Response, arrived, send, signalOf, type RequestInit } from "./body.ts";
 
@@ -20,7 +20,7 @@ interface Reply {
 
 export function fetch(input: Request | string | { href: string }, init?: RequestInit): Promise<Response> {
   // The stack of the call: when the reply comes there is no other.
-  const site = new Error();
+  const from = site();
   return new Promise((resolve, reject) => {
     const request = new Request(input, init);
     const signal = signalOf(request);
@@ -36,7 +36,7 @@ export function fetch(input: Request | string | { href: string }, init?: Request
       },
       reject(error) {
         signal?.removeEventListener("abort", abort);
-        reject(relocate(error, site));
+        reject(relocate(error, from));
       },
     });
     function abort(): void {
