@@ -2,10 +2,10 @@
 // May touch: the global object, once, before any script exists.
 // Security boundary: no. Nothing here holds authority.
 
-import { native } from "./native.ts";
 import { AbortController, AbortSignal } from "./abort.ts";
 import { Blob, File } from "./blob.ts";
 import { Request, Response } from "./body.ts";
+import { Buffer } from "./buffer.ts";
 import { console, uncaught } from "./console.ts";
 import { Crypto, crypto } from "./crypto.ts";
 import { TextDecoder, TextEncoder } from "./encoding.ts";
@@ -14,20 +14,12 @@ import { CustomEvent, Event, EventTarget } from "./events.ts";
 import { fetch } from "./fetch.ts";
 import { FormData } from "./form-data.ts";
 import { Headers } from "./headers.ts";
+import { performance } from "./performance.ts";
+import { clearImmediate, process, require, setImmediate } from "./process.ts";
 import { structuredClone } from "./structured-clone.ts";
 import { clearInterval, clearTimeout, setInterval, setTimeout } from "./timers.ts";
 import { tools } from "./tools.ts";
 import { URL, URLSearchParams } from "./url.ts";
-
-const performance = {
-  now: (): number => native.elapsed(),
-  get timeOrigin(): number {
-    return native.now() - native.elapsed();
-  },
-  toJSON(): object {
-    return { timeOrigin: performance.timeOrigin };
-  },
-};
 
 const then = Promise.prototype.then;
 const resolved = Promise.resolve();
@@ -51,10 +43,10 @@ function reportError(thrown: unknown): void {
 const REMOVED = ["Javy", "Atomics", "SharedArrayBuffer", "print", "bjson", "gc"];
 
 const INSTALLED = {
-  AbortController, AbortSignal, Blob, Crypto, CustomEvent, Event, EventTarget, File, FormData, Headers, PolicyError, Request,
-  Response, TextDecoder, TextEncoder, ToolError, URL, URLSearchParams, clearInterval, clearTimeout, codemode: tools, console,
-  crypto, fetch, navigator: { userAgent: "Mayfly/0.1" }, performance, queueMicrotask, reportError, self: globalThis, setInterval,
-  setTimeout, structuredClone, tools,
+  AbortController, AbortSignal, Blob, Buffer, Crypto, CustomEvent, Event, EventTarget, File, FormData, Headers, PolicyError, Request,
+  Response, TextDecoder, TextEncoder, ToolError, URL, URLSearchParams, clearImmediate, clearInterval, clearTimeout, codemode: tools, console,
+  crypto, fetch, global: globalThis, navigator: { userAgent: "Mayfly/0.1" }, performance, process, queueMicrotask, reportError,
+  require, self: globalThis, setImmediate, setInterval, setTimeout, structuredClone, tools,
 };
 
 /** Puts everything on the global object, as the standards have it: writable, configurable, not enumerable. */
