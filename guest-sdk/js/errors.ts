@@ -73,7 +73,8 @@ export function site(): Error {
 
 /** Gives an error made in a later turn the stack of the call that it answers. */
 export function relocate(error: Error, from: Error): Error {
-  const frames = framesOf(from.stack ?? "").split("\n").filter((frame) => !frame.includes("mayfly:") && !frame.endsWith("(native)"));
+  const frames = framesOf(from.stack ?? "").split("\n").filter((frame) => !frame.includes("mayfly:") && !frame.endsWith("(native)"))
+    .map((frame) => frame.replace(/ <anonymous> \((.*)\)$/, " $1"));
   define(error, "stack", [`${text(error, "name", "Error")}: ${text(error, "message", "")}`, ...frames].join("\n"));
   return error;
 }

@@ -4,18 +4,21 @@
 
 import { AbortController, AbortSignal } from "./abort.ts";
 import { Blob, File } from "./blob.ts";
-import { Request, Response } from "./body.ts";
-import { Buffer } from "./buffer.ts";
 import { console, uncaught } from "./console.ts";
 import { Crypto, crypto } from "./crypto.ts";
 import { TextDecoder, TextEncoder } from "./encoding.ts";
+import { TextDecoderStream, TextEncoderStream } from "./encoding-streams.ts";
 import { PolicyError, ToolError } from "./errors.ts";
 import { CustomEvent, Event, EventTarget } from "./events.ts";
 import { fetch } from "./fetch.ts";
 import { FormData } from "./form-data.ts";
 import { Headers } from "./headers.ts";
 import { performance } from "./performance.ts";
-import { clearImmediate, process, require, setImmediate } from "./process.ts";
+import { NODE } from "./process.ts";
+import { CompressionStream, DecompressionStream } from "./compression.ts";
+import { Request } from "./request.ts";
+import { Response } from "./response.ts";
+import * as streams from "./vendor/web-streams-polyfill.js";
 import { structuredClone } from "./structured-clone.ts";
 import { clearInterval, clearTimeout, setInterval, setTimeout } from "./timers.ts";
 import { tools } from "./tools.ts";
@@ -43,10 +46,10 @@ function reportError(thrown: unknown): void {
 const REMOVED = ["Javy", "Atomics", "SharedArrayBuffer", "print", "bjson", "gc"];
 
 const INSTALLED = {
-  AbortController, AbortSignal, Blob, Buffer, Crypto, CustomEvent, Event, EventTarget, File, FormData, Headers, PolicyError, Request,
-  Response, TextDecoder, TextEncoder, ToolError, URL, URLSearchParams, clearImmediate, clearInterval, clearTimeout, codemode: tools, console,
-  crypto, fetch, global: globalThis, navigator: { userAgent: "Mayfly/0.1" }, performance, process, queueMicrotask, reportError,
-  require, self: globalThis, setImmediate, setInterval, setTimeout, structuredClone, tools,
+  AbortController, AbortSignal, Blob, CompressionStream, Crypto, CustomEvent, DecompressionStream, Event, EventTarget, File, FormData, Headers, PolicyError, Request,
+  Response, TextDecoder, TextDecoderStream, TextEncoder, TextEncoderStream, ToolError, URL, URLSearchParams, clearInterval, clearTimeout, codemode: tools, console,
+  crypto, fetch, navigator: { userAgent: "Mayfly/0.1" }, performance, queueMicrotask, reportError, self: globalThis, setInterval,
+  setTimeout, structuredClone, tools, ...streams, ...NODE,
 };
 
 /** Puts everything on the global object, as the standards have it: writable, configurable, not enumerable. */

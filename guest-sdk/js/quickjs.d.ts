@@ -21,3 +21,7 @@ interface Uint8ArrayConstructor {
 interface ErrorConstructor {
   prepareStackTrace: unknown;
 }
+
+interface Uint8ArrayConstructor {
+  fromBase64(text: string): Uint8Array<ArrayBuffer>;
+}

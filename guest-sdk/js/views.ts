@@ -4,10 +4,11 @@
 
 import { AbortSignal } from "./abort.ts";
 import { Blob, File } from "./blob.ts";
-import { Request, Response } from "./body.ts";
 import { Event } from "./events.ts";
 import { FormData } from "./form-data.ts";
 import { printAs } from "./inspect.ts";
+import { Request } from "./request.ts";
+import { Response } from "./response.ts";
 
 /** Has the console show them; called once, before the snapshot. */
 export function install(): void {

@@ -78,7 +78,8 @@ fn package_advice(package: &str) -> Option<&'static str> {
         }
         "perf_hooks" => "use the global `performance.now()`; the clock stands still between two awaits",
         "string_decoder" | "iconv-lite" => "use the global `TextDecoder`",
-        "zlib" | "pako" | "fflate" | "jszip" | "archiver" | "tar" => "there are no archives to unpack in Mayfly; ask for plain replies",
+        "zlib" | "pako" | "fflate" => "use the globals `CompressionStream` and `DecompressionStream`",
+        "jszip" | "archiver" | "tar" => "there is no reader of archives in Mayfly; ask for plain files",
         "readline" | "inquirer" | "prompts" => "nobody can be asked while a script runs; its input is the parameter of the function it exports",
         "commander" | "yargs" | "minimist" | "meow" => INPUT,
         "chalk" | "colors" | "picocolors" | "kleur" | "ora" | "cli-table3" | "winston" | "pino" | "debug" | "loglevel" => CONSOLE,

@@ -5,7 +5,11 @@
 use crate::engine;
 use crate::limits::RANDOM_BYTES_MAX;
 use crate::text::{Body, Text};
+<<<<<<< HEAD
 use crate::{brands, delivery, effects, json, report, serialize, stacks, stimulus, urls};
+=======
+use crate::{brands, compression, delivery, effects, json, report, serialize, stimulus, urls};
+>>>>>>> core
 use mayfly_abi::EffectKind;
 use rquickjs::function::Opt;
 use rquickjs::{
@@ -19,6 +23,7 @@ pub fn object<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
     math.set("random", Function::new(ctx.clone(), stimulus::random_f64)?.with_name("random")?)?;
     natives.set("emit", Function::new(ctx.clone(), emit)?)?;
     natives.set("emitFetch", Function::new(ctx.clone(), emit_fetch)?)?;
+    natives.set("emitRespond", Function::new(ctx.clone(), emit_respond)?)?;
     natives.set("headerName", Function::new(ctx.clone(), header_name)?)?;
     natives.set("headerValue", Function::new(ctx.clone(), header_value)?)?;
     natives.set("fail", Function::new(ctx.clone(), fail)?)?;
@@ -37,6 +42,7 @@ pub fn object<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
     natives.set("advice", Function::new(ctx.clone(), advice)?)?;
     stacks::register(ctx)?;
     urls::register(ctx, &natives)?;
+    compression::register(ctx, &natives)?;
     Ok(natives)
 }
 
@@ -45,6 +51,8 @@ fn emit(ctx: Ctx<'_>, kind: u8, number: u32, meta: Text, body: Opt<Body>) -> Res
         3 => EffectKind::Timer,
         4 => EffectKind::Cancel,
         5 => EffectKind::Log,
+        8 => EffectKind::Read,
+        9 => EffectKind::Write,
         _ => return Err(Exception::throw_internal(&ctx, "no such effect")),
     };
     let body = body.0.map(|body| body.0).unwrap_or_default();
@@ -58,6 +66,7 @@ fn emit_fetch<'js>(
     url: Text,
     redirect: Text,
     headers: Array<'js>,
+    upload: bool,
     body: Opt<Body>,
 ) -> Result<()> {
     let mut meta = String::with_capacity(128 + url.0.len());
@@ -65,18 +74,33 @@ fn emit_fetch<'js>(
         meta.push_str(name);
         json::quote(&mut meta, &value.0);
     }
-    meta.push_str(",\"headers\":[");
-    for (at, pair) in headers.iter::<Array<'js>>().enumerate() {
-        let pair = pair?;
-        meta.push_str(if at == 0 { "[" } else { ",[" });
-        json::quote(&mut meta, &pair.get::<Text>(0)?.0);
-        meta.push(',');
-        json::quote(&mut meta, &pair.get::<Text>(1)?.0);
-        meta.push(']');
-    }
-    meta.push_str("]}");
+    push_headers(&mut meta, &headers)?;
+    meta.push_str(if upload { ",\"upload\":true}" } else { "}" });
     let body = body.0.map(|body| body.0).unwrap_or_default();
     effects::push(EffectKind::Fetch, number, meta.as_bytes(), &body).map_err(|_| rquickjs::Error::Allocation)
+}
+
+/// The Respond frame.
+fn emit_respond<'js>(status: u16, headers: Array<'js>, stream: bool, body: Opt<Body>) -> Result<()> {
+    let mut meta = format!("{{\"status\":{status}");
+    push_headers(&mut meta, &headers)?;
+    meta.push_str(if stream { ",\"stream\":true}" } else { "}" });
+    let body = body.0.map(|body| body.0).unwrap_or_default();
+    effects::push(EffectKind::Respond, 0, meta.as_bytes(), &body).map_err(|_| rquickjs::Error::Allocation)
+}
+
+fn push_headers(meta: &mut String, headers: &Array<'_>) -> Result<()> {
+    meta.push_str(",\"headers\":[");
+    for (at, pair) in headers.iter::<Array<'_>>().enumerate() {
+        let pair = pair?;
+        meta.push_str(if at == 0 { "[" } else { ",[" });
+        json::quote(meta, &pair.get::<Text>(0)?.0);
+        meta.push(',');
+        json::quote(meta, &pair.get::<Text>(1)?.0);
+        meta.push(']');
+    }
+    meta.push(']');
+    Ok(())
 }
 
 /// A header's name in lower case, or `null` where it is none (RFC 9110, 5.6.2).
