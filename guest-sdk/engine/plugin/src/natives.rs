@@ -5,11 +5,7 @@
 use crate::engine;
 use crate::limits::RANDOM_BYTES_MAX;
 use crate::text::{Body, Text};
-<<<<<<< HEAD
-use crate::{brands, delivery, effects, json, report, serialize, stacks, stimulus, urls};
-=======
-use crate::{brands, compression, delivery, effects, json, report, serialize, stimulus, urls};
->>>>>>> core
+use crate::{brands, compression, delivery, effects, json, report, serialize, stacks, stimulus, urls};
 use mayfly_abi::EffectKind;
 use rquickjs::function::Opt;
 use rquickjs::{

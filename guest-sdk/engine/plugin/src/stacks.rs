@@ -43,7 +43,9 @@ thread_local! {
 /// Has every error of the context told by `prepare`. A script may set `Error.prepareStackTrace` to its own, as elsewhere.
 pub fn register(ctx: &Ctx<'_>) -> Result<()> {
     let sites: Object<'_> = ctx.eval(SPECIMEN)?;
-    let question = |name: &str| Ok(Persistent::save(ctx, sites.get::<_, Function<'_>>(name)?));
+    let question = |name: &str| -> Result<Persistent<Function<'static>>> {
+        Ok(Persistent::save(ctx, sites.get::<_, Function<'_>>(name)?))
+    };
     let questions = Questions {
         function: question("getFunction")?,
         name: question("getFunctionName")?,
