@@ -9,6 +9,7 @@ import { FormData } from "./form-data.ts";
 import { printAs } from "./inspect.ts";
 import { Request } from "./request.ts";
 import { Response } from "./response.ts";
+import { ReadableStream, TransformStream, WritableStream } from "./streams.ts";
 
 /** Has the console show them; called once, before the snapshot. */
 export function install(): void {
@@ -19,12 +20,20 @@ export function install(): void {
   printAs(Blob, ({ size, type }) => ({ size, type }));
   printAs(File, ({ name, size, type, lastModified }) => ({ name, size, type, lastModified }));
   printAs(FormData, (form) => Array.from(form).reduce(byName, {}));
+  printAs(ReadableStream, (stream) => ({ locked: stream.locked, state: stateOf(stream) }));
+  printAs(WritableStream, (stream) => ({ locked: stream.locked, state: stateOf(stream) }));
+  printAs(TransformStream, ({ readable, writable }) => ({ readable, writable }));
   printAs(AbortSignal, ({ aborted, reason }) => (aborted ? { aborted, reason } : { aborted }));
   printAs(Event, (event) => {
     const { type, defaultPrevented, cancelable, timeStamp } = event;
     const detail = "detail" in event ? { detail: event.detail } : {};
     return { type, ...detail, defaultPrevented, cancelable, timeStamp };
   });
+}
+
+/** "readable", "closed", "errored": a field of the vendored streams. */
+function stateOf(stream: object): unknown {
+  return (stream as { _state?: unknown })._state;
 }
 
 /** Several values of one name as a list. */

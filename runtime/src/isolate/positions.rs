@@ -91,9 +91,9 @@ impl<'p> Place<'p> {
     }
 }
 
-/// The name in "x is not defined".
+/// The name in "x is not defined", behind which there may be advice.
 fn missing_name(error: &RunError) -> Option<String> {
-    let name = error.message.strip_suffix(" is not defined")?;
+    let (name, _) = error.message.split_once(" is not defined")?;
     (error.name == "ReferenceError" && !name.is_empty()).then(|| name.to_owned())
 }
 

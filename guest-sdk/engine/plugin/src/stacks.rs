@@ -17,6 +17,9 @@ use std::fmt::Write;
 /// Prototypes of an error that are looked at for its constructors.
 const CLASSES_MAX: usize = 16;
 
+/// What QuickJS calls the text that `JSON.parse` reads.
+const PARSED_TEXT: &str = "<input>";
+
 /// Gives the prototype of QuickJS's call sites, which has no other name.
 const SPECIMEN: &str = r#"(() => {
     let site;
@@ -91,7 +94,7 @@ fn prepare<'js>(ctx: Ctx<'js>, error: Value<'js>, sites: Array<'js>) -> Result<S
         inside_constructors = inside_constructors && function.is_object() && constructors.contains(&address(&function));
         let file: Value<'js> = ask(&ctx, &questions.file, &site)?;
         // Native functions have no file.
-        let Some(file) = text(&ctx, file).filter(|file| !file.starts_with(PRELUDE_PREFIX)) else { continue };
+        let Some(file) = text(&ctx, file).filter(|file| is_script(file)) else { continue };
         if inside_constructors {
             continue;
         }
@@ -104,6 +107,10 @@ fn prepare<'js>(ctx: Ctx<'js>, error: Value<'js>, sites: Array<'js>) -> Result<S
         };
     }
     Ok(stack)
+}
+
+fn is_script(file: &str) -> bool {
+    !file.starts_with(PRELUDE_PREFIX) && file != PARSED_TEXT
 }
 
 fn ask<'js, T: FromJs<'js>>(ctx: &Ctx<'js>, question: &Persistent<Function<'static>>, site: &Value<'js>) -> Result<T> {
