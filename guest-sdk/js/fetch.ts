@@ -4,7 +4,7 @@
 
 import { native } from "./native.ts";
 import { cancel, expect } from "./pending.ts";
-import { relocate } from "./errors.ts";
+import { relocate, site } from "./errors.ts";
 import { listOf } from "./headers.ts";
 import { claim, type Content } from "./body.ts";
 import { Request, signalOf, type RequestInit } from "./request.ts";
@@ -27,7 +27,7 @@ interface Meta {
 
 export function fetch(input: Request | string | { href: string }, init?: RequestInit): Promise<Response> {
   // The stack of the call: when the reply comes there is no other.
-  const site = new Error();
+  const from = site();
   return new Promise((resolve, reject) => {
     const request = new Request(input, init);
     const signal = signalOf(request);
@@ -48,7 +48,7 @@ export function fetch(input: Request | string | { href: string }, init?: Request
       },
       reject(error) {
         signal?.removeEventListener("abort", abort);
-        reject(relocate(error, site));
+        reject(relocate(error, from));
       },
     });
     function abort(): void {

@@ -2,7 +2,6 @@
 // May touch: the global object, once, before any script exists.
 // Security boundary: no. Nothing here holds authority.
 
-import { native } from "./native.ts";
 import { AbortController, AbortSignal } from "./abort.ts";
 import { Blob, File } from "./blob.ts";
 import { console, uncaught } from "./console.ts";
@@ -14,6 +13,8 @@ import { CustomEvent, Event, EventTarget } from "./events.ts";
 import { fetch } from "./fetch.ts";
 import { FormData } from "./form-data.ts";
 import { Headers } from "./headers.ts";
+import { performance } from "./performance.ts";
+import { NODE } from "./process.ts";
 import { CompressionStream, DecompressionStream } from "./compression.ts";
 import { Request } from "./request.ts";
 import { Response } from "./response.ts";
@@ -22,16 +23,6 @@ import { structuredClone } from "./structured-clone.ts";
 import { clearInterval, clearTimeout, setInterval, setTimeout } from "./timers.ts";
 import { tools } from "./tools.ts";
 import { URL, URLSearchParams } from "./url.ts";
-
-const performance = {
-  now: (): number => native.elapsed(),
-  get timeOrigin(): number {
-    return native.now() - native.elapsed();
-  },
-  toJSON(): object {
-    return { timeOrigin: performance.timeOrigin };
-  },
-};
 
 const then = Promise.prototype.then;
 const resolved = Promise.resolve();
@@ -58,7 +49,7 @@ const INSTALLED = {
   AbortController, AbortSignal, Blob, CompressionStream, Crypto, CustomEvent, DecompressionStream, Event, EventTarget, File, FormData, Headers, PolicyError, Request,
   Response, TextDecoder, TextDecoderStream, TextEncoder, TextEncoderStream, ToolError, URL, URLSearchParams, clearInterval, clearTimeout, codemode: tools, console,
   crypto, fetch, navigator: { userAgent: "Mayfly/0.1" }, performance, queueMicrotask, reportError, self: globalThis, setInterval,
-  setTimeout, structuredClone, tools, ...streams,
+  setTimeout, structuredClone, tools, ...streams, ...NODE,
 };
 
 /** Puts everything on the global object, as the standards have it: writable, configurable, not enumerable. */

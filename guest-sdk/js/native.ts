@@ -53,6 +53,13 @@ export interface Native {
   brand(value: unknown): string | undefined;
   /** 0 pending, 1 fulfilled, 2 rejected; and the value or reason. */
   promiseState(promise: object): [state: number, result: unknown];
+  /** What a proxy stands for; `null` where it was revoked. */
+  proxyTarget(proxy: object): object | null;
+  /**
+   * What to use instead of something that is not there ("" where nothing is known): a `global`, a member of `process`, a
+   * module that is `require`d. The last two are whole messages.
+   */
+  advice(kind: "global" | "process" | "require", name: string): string;
   urlParse(input: string): UrlParts | null;
   /** The whole URL as the standard writes it. */
   urlHref(input: string, base?: string): string | null;

@@ -10,7 +10,16 @@ declare class DOMException extends Error {
 
 interface Uint8Array<TArrayBuffer extends ArrayBufferLike> {
   toHex(): string;
-  toBase64(): string;
+  toBase64(options?: { alphabet?: "base64" | "base64url"; omitPadding?: boolean }): string;
+}
+
+interface Uint8ArrayConstructor {
+  fromHex(text: string): Uint8Array<ArrayBuffer>;
+  fromBase64(text: string): Uint8Array<ArrayBuffer>;
+}
+
+interface ErrorConstructor {
+  prepareStackTrace: unknown;
 }
 
 interface Uint8ArrayConstructor {

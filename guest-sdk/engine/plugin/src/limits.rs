@@ -8,6 +8,12 @@
 /// RangeError; with less, the deepest ones end in a clean trap. `build-engine try --stack KIB` shows it.
 pub const STACK_BYTES_MAX: usize = 256 * 1024;
 
+/// What the stack may grow beyond that while an error's own stack is told.
+pub const STACK_REPORT_BYTES: usize = 64 * 1024;
+
+/// Text of an error's message that its stack repeats, in bytes.
+pub const STACK_HEAD_BYTES_MAX: usize = 8 * 1024;
+
 /// QuickJS looks for cycles when this much was allocated since the last time, in bytes. Most runs never get there:
 /// a collection touches every object, and with that every page of the snapshot.
 pub const GC_THRESHOLD_BYTES: usize = 4 << 20;
