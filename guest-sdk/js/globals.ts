@@ -8,6 +8,7 @@ import { Blob, File } from "./blob.ts";
 import { Request, Response } from "./body.ts";
 import { console, uncaught } from "./console.ts";
 import { Crypto, crypto } from "./crypto.ts";
+import { CryptoKey } from "./crypto-key.ts";
 import { TextDecoder, TextEncoder } from "./encoding.ts";
 import { PolicyError, ToolError } from "./errors.ts";
 import { CustomEvent, Event, EventTarget } from "./events.ts";
@@ -15,6 +16,7 @@ import { fetch } from "./fetch.ts";
 import { FormData } from "./form-data.ts";
 import { Headers } from "./headers.ts";
 import { structuredClone } from "./structured-clone.ts";
+import { SubtleCrypto } from "./subtle.ts";
 import { clearInterval, clearTimeout, setInterval, setTimeout } from "./timers.ts";
 import { tools } from "./tools.ts";
 import { URL, URLSearchParams } from "./url.ts";
@@ -51,8 +53,8 @@ function reportError(thrown: unknown): void {
 const REMOVED = ["Javy", "Atomics", "SharedArrayBuffer", "print", "bjson", "gc"];
 
 const INSTALLED = {
-  AbortController, AbortSignal, Blob, Crypto, CustomEvent, Event, EventTarget, File, FormData, Headers, PolicyError, Request,
-  Response, TextDecoder, TextEncoder, ToolError, URL, URLSearchParams, clearInterval, clearTimeout, codemode: tools, console,
+  AbortController, AbortSignal, Blob, Crypto, CryptoKey, CustomEvent, Event, EventTarget, File, FormData, Headers, PolicyError, Request,
+  Response, SubtleCrypto, TextDecoder, TextEncoder, ToolError, URL, URLSearchParams, clearInterval, clearTimeout, codemode: tools, console,
   crypto, fetch, navigator: { userAgent: "Mayfly/0.1" }, performance, queueMicrotask, reportError, self: globalThis, setInterval,
   setTimeout, structuredClone, tools,
 };

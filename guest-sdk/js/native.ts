@@ -2,6 +2,8 @@
 // May touch: the global object, once, before any script exists.
 // Security boundary: no. Scripts cannot reach the natives, and would gain no authority by them.
 
+import type { NativeCrypto } from "./crypto-native.ts";
+
 /** What is asked of the host by `emit`: some of the numbers of `EffectKind` in mayfly-abi. */
 export const Effect = { Timer: 3, Cancel: 4, Log: 5 } as const;
 
@@ -59,6 +61,7 @@ export interface Native {
   /** Name, value, name, value, ... */
   formParse(text: string): string[];
   formSerialize(flat: string[]): string;
+  crypto: NativeCrypto;
 }
 
 const holder = globalThis as unknown as { __mayfly_natives?: Native };

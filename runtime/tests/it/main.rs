@@ -16,6 +16,7 @@ mod http;
 mod images;
 mod lockdown;
 mod scripts;
+mod subtle;
 mod supervisor;
 mod syntax;
 mod tidy;

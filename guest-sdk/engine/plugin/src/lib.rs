@@ -5,6 +5,7 @@
 
 mod brands;
 mod compile;
+mod crypto;
 mod delivery;
 mod effects;
 mod engine;

@@ -5,7 +5,7 @@
 use crate::engine;
 use crate::limits::RANDOM_BYTES_MAX;
 use crate::text::{Body, Text};
-use crate::{brands, delivery, effects, json, report, serialize, stimulus, urls};
+use crate::{brands, crypto, delivery, effects, json, report, serialize, stimulus, urls};
 use mayfly_abi::EffectKind;
 use rquickjs::function::Opt;
 use rquickjs::{
@@ -34,6 +34,7 @@ pub fn object<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
     brands::register(ctx, &natives)?;
     natives.set("promiseState", Function::new(ctx.clone(), promise_state)?)?;
     urls::register(ctx, &natives)?;
+    crypto::register(ctx, &natives)?;
     Ok(natives)
 }
 
