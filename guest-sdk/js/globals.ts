@@ -6,6 +6,7 @@ import { AbortController, AbortSignal } from "./abort.ts";
 import { Blob, File } from "./blob.ts";
 import { console, uncaught } from "./console.ts";
 import { Crypto, crypto } from "./crypto.ts";
+import { CryptoKey } from "./crypto-key.ts";
 import { TextDecoder, TextEncoder } from "./encoding.ts";
 import { TextDecoderStream, TextEncoderStream } from "./encoding-streams.ts";
 import { PolicyError, ToolError } from "./errors.ts";
@@ -20,6 +21,7 @@ import { Request } from "./request.ts";
 import { Response } from "./response.ts";
 import * as streams from "./vendor/web-streams-polyfill.js";
 import { structuredClone } from "./structured-clone.ts";
+import { SubtleCrypto } from "./subtle.ts";
 import { clearInterval, clearTimeout, setInterval, setTimeout } from "./timers.ts";
 import { tools } from "./tools.ts";
 import { URL, URLSearchParams } from "./url.ts";
@@ -46,9 +48,10 @@ function reportError(thrown: unknown): void {
 const REMOVED = ["Javy", "Atomics", "SharedArrayBuffer", "print", "bjson", "gc"];
 
 const INSTALLED = {
-  AbortController, AbortSignal, Blob, CompressionStream, Crypto, CustomEvent, DecompressionStream, Event, EventTarget, File, FormData, Headers, PolicyError, Request,
-  Response, TextDecoder, TextDecoderStream, TextEncoder, TextEncoderStream, ToolError, URL, URLSearchParams, clearInterval, clearTimeout, codemode: tools, console,
-  crypto, fetch, navigator: { userAgent: "Mayfly/0.1" }, performance, queueMicrotask, reportError, self: globalThis, setInterval,
+  AbortController, AbortSignal, Blob, CompressionStream, Crypto, CryptoKey, CustomEvent, DecompressionStream, Event, EventTarget, File,
+  FormData, Headers, PolicyError, Request, Response, SubtleCrypto, TextDecoder, TextDecoderStream, TextEncoder, TextEncoderStream,
+  ToolError, URL, URLSearchParams, clearInterval, clearTimeout, codemode: tools, console, crypto, fetch,
+  navigator: { userAgent: "Mayfly/0.1" }, performance, queueMicrotask, reportError, self: globalThis, setInterval,
   setTimeout, structuredClone, tools, ...streams, ...NODE,
 };
 

@@ -2,6 +2,8 @@
 // May touch: the global object, once, before any script exists.
 // Security boundary: no. Scripts cannot reach the natives, and would gain no authority by them.
 
+import type { NativeCrypto } from "./crypto-native.ts";
+
 /** What is asked of the host by `emit`: some of the numbers of `EffectKind` in mayfly-abi. */
 export const Effect = { Timer: 3, Cancel: 4, Log: 5, Read: 8, Write: 9 } as const;
 
@@ -74,6 +76,7 @@ export interface Native {
   /** What comes out of the bytes, with `end` all that was held back; a TypeError where they are damaged. */
   zlibPush(stream: number, bytes: Uint8Array, end: boolean): Uint8Array<ArrayBuffer>;
   zlibClose(stream: number): void;
+  crypto: NativeCrypto;
 }
 
 const holder = globalThis as unknown as { __mayfly_natives?: Native };

@@ -5,6 +5,7 @@
 import { native } from "./native.ts";
 import { text } from "./errors.ts";
 import { Blob, File } from "./blob.ts";
+import { CryptoKey, cloneKey } from "./crypto-key.ts";
 
 type Seen = Map<object, object>;
 
@@ -46,6 +47,7 @@ function make(value: object, seen: Seen): object | undefined {
     case "Object":
       if (value instanceof File) return keep(value, new File([value], value.name, value), seen);
       if (value instanceof Blob) return keep(value, new Blob([value], value), seen);
+      if (value instanceof CryptoKey) return keep(value, cloneKey(value), seen);
       return properties(value, keep(value, {}, seen), seen);
     case "Array":
       return properties(value, keep(value, new Array((value as unknown[]).length), seen), seen);

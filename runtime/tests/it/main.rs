@@ -21,6 +21,7 @@ mod lockdown;
 mod model_scripts;
 mod node;
 mod scripts;
+mod subtle;
 mod supervisor;
 mod syntax;
 mod tidy;

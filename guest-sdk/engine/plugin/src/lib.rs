@@ -6,6 +6,7 @@
 mod brands;
 mod compile;
 mod compression;
+mod crypto;
 mod delivery;
 mod effects;
 mod engine;

@@ -41,3 +41,9 @@ pub const ZSTREAMS_MAX: usize = 64;
 
 /// What one chunk of a compressed stream may unpack to, in bytes.
 pub const INFLATED_BYTES_MAX: usize = 32 << 20;
+/// Modulus of an RSA key, in bits. Below, a key is broken by anybody; above, one operation takes a second or more.
+pub const RSA_BITS_MIN: usize = 1024;
+pub const RSA_BITS_MAX: usize = 8192;
+
+/// Public exponent of an RSA key: a larger one buys nothing, and makes whoever checks a signature work.
+pub const RSA_EXPONENT_MAX: u64 = (1 << 33) - 1;

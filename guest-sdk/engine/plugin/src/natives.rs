@@ -5,7 +5,7 @@
 use crate::engine;
 use crate::limits::RANDOM_BYTES_MAX;
 use crate::text::{Body, Text};
-use crate::{brands, compression, delivery, effects, json, report, serialize, stacks, stimulus, urls};
+use crate::{brands, compression, crypto, delivery, effects, json, report, serialize, stacks, stimulus, urls};
 use mayfly_abi::EffectKind;
 use rquickjs::function::Opt;
 use rquickjs::{
@@ -39,6 +39,7 @@ pub fn object<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
     stacks::register(ctx)?;
     urls::register(ctx, &natives)?;
     compression::register(ctx, &natives)?;
+    crypto::register(ctx, &natives)?;
     Ok(natives)
 }
 
