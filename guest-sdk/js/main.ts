@@ -7,6 +7,6 @@ import { install } from "./globals.ts";
 export { start } from "./run.ts";
 export { deliver, waiting } from "./pending.ts";
 export { describe } from "./errors.ts";
-export { unhandled as uncaught } from "./console.ts";
+export { unhandled as uncaught } from "./uncaught.ts";
 
 install();
