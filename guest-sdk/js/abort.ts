@@ -6,7 +6,7 @@ import { Event, EventTarget, fire, signals, type Remover } from "./events.ts";
 import { handlers } from "./handlers.ts";
 import { printAs } from "./inspect.ts";
 import { setTimeout } from "./timers.ts";
-import { expose, need } from "./webidl.ts";
+import { need } from "./webidl.ts";
 
 /** Only this file makes signals. */
 const KEY = Symbol();
@@ -134,7 +134,5 @@ export class AbortController {
 }
 
 handlers(AbortSignal.prototype, ["abort"]);
-expose(AbortSignal);
-expose(AbortController);
 printAs(AbortSignal, ({ aborted }) => ({ aborted }));
 printAs(AbortController, ({ signal }) => ({ signal }));

@@ -4,7 +4,8 @@
 
 import { native } from "./native.ts";
 import { printAs } from "./inspect.ts";
-import { dictionary, expose, need, sequence, usv } from "./webidl.ts";
+import { streamOf, type ByteStream } from "./streams.ts";
+import { dictionary, need, sequence, usv } from "./webidl.ts";
 
 export type BlobPart = string | ArrayBuffer | ArrayBufferView | Blob;
 
@@ -57,6 +58,11 @@ export class Blob {
     const slice = new Blob(BYTES as never, this.#bytes.slice(from, Math.max(from, to)) as never);
     slice.#type = typeOf(contentType);
     return slice;
+  }
+
+  /** Of a copy: a stream gives its buffers away. */
+  stream(): ByteStream {
+    return streamOf(this.#bytes.slice());
   }
 
   async text(): Promise<string> {
@@ -138,7 +144,5 @@ export class File extends Blob {
   }
 }
 
-expose(Blob);
-expose(File);
 printAs(Blob, ({ size, type }) => ({ size, type }));
 printAs(File, ({ size, type, name, lastModified }) => ({ size, type, name, lastModified }));

@@ -3,7 +3,7 @@
 // Security boundary: no.
 
 import { native } from "./native.ts";
-import { dictionary, expose, need } from "./webidl.ts";
+import { dictionary, need } from "./webidl.ts";
 
 /** Throws for what is no encoder. */
 let brandOf: (encoder: TextEncoder) => undefined;
@@ -88,5 +88,3 @@ function view(input: ArrayBuffer | ArrayBufferView | undefined): Uint8Array {
   throw new TypeError("TextDecoder.decode: the argument must be an ArrayBuffer or a view on one.");
 }
 
-expose(TextEncoder);
-expose(TextDecoder);

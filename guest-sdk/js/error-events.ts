@@ -7,7 +7,7 @@ import { isError, text } from "./errors.ts";
 import { handlers } from "./handlers.ts";
 import { inspect, printAs } from "./inspect.ts";
 import { told } from "./uncaught.ts";
-import { dictionary, expose, need, usv } from "./webidl.ts";
+import { dictionary, need, usv } from "./webidl.ts";
 
 export interface ErrorEventInit extends EventInit {
   message?: string;
@@ -92,8 +92,6 @@ function describe(thrown: unknown): ErrorEventInit {
   return { message, filename: place[1], lineno: Number(place[2]), colno: Number(place[3]) };
 }
 
-expose(ErrorEvent);
-expose(PromiseRejectionEvent);
 printAs(ErrorEvent, ({ type, message, error }) => ({ type, message, error }));
 printAs(PromiseRejectionEvent, ({ type, reason }) => ({ type, reason }));
 

@@ -5,7 +5,7 @@
 import { native } from "./native.ts";
 import { uncaught } from "./uncaught.ts";
 import { printAs } from "./inspect.ts";
-import { dictionary, expose, need } from "./webidl.ts";
+import { constants, dictionary, need } from "./webidl.ts";
 
 export interface EventInit {
   bubbles?: boolean;
@@ -284,8 +284,6 @@ function call(target: EventTarget, handler: NonNullable<Handler>, event: Event):
   }
 }
 
-expose(Event, PHASES);
-expose(CustomEvent);
-expose(EventTarget);
+constants(Event, PHASES);
 printAs(Event, ({ type, defaultPrevented, cancelable, timeStamp }) => ({ type, defaultPrevented, cancelable, timeStamp }));
 printAs(CustomEvent, ({ type, detail, defaultPrevented, cancelable }) => ({ type, detail, defaultPrevented, cancelable }));

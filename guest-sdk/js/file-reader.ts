@@ -7,7 +7,7 @@ import { bytesOf, isBlob, type Blob } from "./blob.ts";
 import { Event, EventTarget, fire, type EventInit } from "./events.ts";
 import { handlers } from "./handlers.ts";
 import { setTimeout } from "./timers.ts";
-import { dictionary, expose, need } from "./webidl.ts";
+import { constants, dictionary, need } from "./webidl.ts";
 
 export interface ProgressEventInit extends EventInit {
   lengthComputable?: boolean;
@@ -125,5 +125,4 @@ function decoded(bytes: Uint8Array, label: string | undefined, type: string): st
 }
 
 handlers(FileReader.prototype, ["loadstart", "progress", "load", "abort", "error", "loadend"]);
-expose(ProgressEvent);
-expose(FileReader, STATES);
+constants(FileReader, STATES);

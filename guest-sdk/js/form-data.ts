@@ -5,7 +5,7 @@
 import { native } from "./native.ts";
 import { Blob, File, bytesOf, isBlob } from "./blob.ts";
 import { printAs } from "./inspect.ts";
-import { expose, iterable, need, usv } from "./webidl.ts";
+import { iterable, need, usv } from "./webidl.ts";
 
 type Entry = string | File;
 type Pair = [name: string, value: Entry];
@@ -81,7 +81,6 @@ function pairOf(name: string, value: string | Blob, filename: string | undefined
 }
 
 iterable(FormData, (form, index) => listOf(form)[index]);
-expose(FormData);
 printAs(FormData, (form) => new Map(listOf(form)));
 
 function escaped(text: string): string {

@@ -4,11 +4,12 @@
 
 import { AbortController, AbortSignal } from "./abort.ts";
 import { Blob, File } from "./blob.ts";
-import { Request, Response } from "./body.ts";
+import { CompressionStream, DecompressionStream } from "./compression.ts";
 import { console } from "./console.ts";
 import { Crypto, crypto } from "./crypto.ts";
-import { TextDecoder, TextEncoder } from "./encoding.ts";
 import "./dom-exception.ts";
+import { TextDecoder, TextEncoder } from "./encoding.ts";
+import { TextDecoderStream, TextEncoderStream } from "./encoding-streams.ts";
 import { ErrorEvent, PromiseRejectionEvent } from "./error-events.ts";
 import { PolicyError, ToolError } from "./errors.ts";
 import { CustomEvent, Event, EventTarget } from "./events.ts";
@@ -18,13 +19,16 @@ import { FormData } from "./form-data.ts";
 import { Headers } from "./headers.ts";
 import { MessageChannel, MessageEvent, MessagePort } from "./messaging.ts";
 import { Performance, performance } from "./performance.ts";
+import { Request } from "./request.ts";
+import { Response } from "./response.ts";
+import * as streams from "./vendor/web-streams-polyfill.js";
 import { structuredClone } from "./structured-clone.ts";
 import { clearInterval, clearTimeout, setInterval, setTimeout } from "./timers.ts";
 import { tools } from "./tools.ts";
 import { uncaught } from "./uncaught.ts";
 import { URL, URLSearchParams } from "./url.ts";
 import { URLPattern } from "./url-pattern.ts";
-import { need } from "./webidl.ts";
+import { expose, isInterface, need } from "./webidl.ts";
 
 const then = Promise.prototype.then;
 const resolved = Promise.resolve();
@@ -51,17 +55,19 @@ const REMOVED = ["Javy", "Atomics", "SharedArrayBuffer", "print", "bjson", "gc"]
 const { addEventListener, dispatchEvent, removeEventListener } = EventTarget.prototype;
 
 const INSTALLED = {
-  AbortController, AbortSignal, Blob, Crypto, CustomEvent, ErrorEvent, Event, EventTarget, File, FileReader, FormData, Headers,
-  MessageChannel, MessageEvent, MessagePort, Performance, PolicyError, ProgressEvent, PromiseRejectionEvent, Request, Response,
-  TextDecoder, TextEncoder, ToolError, URL, URLPattern, URLSearchParams, addEventListener, clearInterval, clearTimeout,
-  codemode: tools, console, crypto, dispatchEvent, fetch, navigator: { userAgent: "Mayfly/0.1" }, performance, queueMicrotask,
-  removeEventListener, reportError, self: globalThis, setInterval, setTimeout, structuredClone, tools,
+  AbortController, AbortSignal, Blob, CompressionStream, Crypto, CustomEvent, DecompressionStream, ErrorEvent, Event, EventTarget,
+  File, FileReader, FormData, Headers, MessageChannel, MessageEvent, MessagePort, Performance, PolicyError, ProgressEvent,
+  PromiseRejectionEvent, Request, Response, TextDecoder, TextDecoderStream, TextEncoder, TextEncoderStream, ToolError, URL,
+  URLPattern, URLSearchParams, addEventListener, clearInterval, clearTimeout, codemode: tools, console, crypto, dispatchEvent,
+  fetch, navigator: { userAgent: "Mayfly/0.1" }, performance, queueMicrotask, removeEventListener, reportError,
+  self: globalThis, setInterval, setTimeout, structuredClone, tools, ...streams,
 };
 
 /** Puts everything on the global object, as the standards have it: writable, configurable, not enumerable. */
 export function install(): void {
   for (const name of REMOVED) Reflect.deleteProperty(globalThis, name);
   for (const [name, value] of Object.entries(INSTALLED)) {
+    if (isInterface(value)) expose(value);
     Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
   }
 }

@@ -4,7 +4,7 @@
 
 import { native } from "./native.ts";
 import { printAs } from "./inspect.ts";
-import { expose, iterable, methodOf, need, pairsOf } from "./webidl.ts";
+import { iterable, methodOf, need, pairsOf } from "./webidl.ts";
 
 export type HeadersInit = Headers | Iterable<readonly [string, string]> | Record<string, string>;
 type Pair = [name: string, value: string];
@@ -147,5 +147,4 @@ function sorted(list: Pair[]): Pair[] {
 }
 
 iterable(Headers, (headers, index) => sortedOf(headers)[index]);
-expose(Headers);
 printAs(Headers, (headers) => Object.fromEntries(sortedOf(headers)));

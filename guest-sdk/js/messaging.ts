@@ -7,7 +7,7 @@ import { handlers } from "./handlers.ts";
 import { printAs } from "./inspect.ts";
 import { cloneWith, transfers } from "./structured-clone.ts";
 import { setTimeout } from "./timers.ts";
-import { dictionary, expose, need, usv } from "./webidl.ts";
+import { dictionary, need, usv } from "./webidl.ts";
 
 export interface MessageEventInit extends EventInit {
   data?: unknown;
@@ -180,7 +180,4 @@ Object.defineProperty(MessagePort.prototype, "onmessage", {
     this.start();
   },
 });
-expose(MessageEvent);
-expose(MessagePort);
-expose(MessageChannel);
 printAs(MessageEvent, ({ type, data }) => ({ type, data }));

@@ -3,7 +3,7 @@
 // Security boundary: no. Scripts cannot reach the natives, and would gain no authority by them.
 
 /** What is asked of the host by `emit`: some of the numbers of `EffectKind` in mayfly-abi. */
-export const Effect = { Timer: 3, Cancel: 4, Log: 5 } as const;
+export const Effect = { Timer: 3, Cancel: 4, Log: 5, Read: 8, Write: 9 } as const;
 
 /** `[path, what]`: the place in a value that JSON cannot carry. */
 export type Refusal = [path: string, what: string];
@@ -19,15 +19,18 @@ export type PatternComponent = [pattern: string, regexp: string, groups: string[
 export interface Native {
   /** Appends one effect frame; `meta` is JSON. */
   emit(kind: number, number: number, meta: string, body?: string | Uint8Array): void;
-  /** The frame of a fetch. */
+  /** The frame of a fetch. With `upload` there is no body: it comes in Write effects. */
   emitFetch(
     number: number,
     method: string,
     url: string,
     redirect: string,
     headers: [name: string, value: string][],
+    upload: boolean,
     body?: string | Uint8Array,
   ): void;
+  /** The head of the HTTP response, with its body, unless `stream` says that it comes in Write effects. */
+  emitRespond(status: number, headers: [name: string, value: string][], stream: boolean, body?: string | Uint8Array): void;
   /**
    * The frame of a tool's call, or without a tool that of the run's result, with `value` as its JSON body; or the place
    * where it cannot be one.
@@ -85,6 +88,11 @@ export interface Native {
   /** Name, value, name, value, ... */
   formParse(text: string): string[];
   formSerialize(flat: string[]): string;
+  /** A compression stream's number; `format` is one of the three of `compression.ts`. */
+  zlibOpen(format: string, compress: boolean): number;
+  /** What comes out of the bytes, with `end` all that was held back; a TypeError where they are damaged. */
+  zlibPush(stream: number, bytes: Uint8Array, end: boolean): Uint8Array<ArrayBuffer>;
+  zlibClose(stream: number): void;
 }
 
 const holder = globalThis as unknown as { __mayfly_natives?: Native };

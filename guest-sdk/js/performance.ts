@@ -4,7 +4,6 @@
 
 import { native } from "./native.ts";
 import { EventTarget } from "./events.ts";
-import { expose } from "./webidl.ts";
 
 /** Only this file makes one. */
 const KEY = Symbol();
@@ -33,6 +32,5 @@ export class Performance extends EventTarget {
   }
 }
 
-expose(Performance);
 
 export const performance = new Performance(KEY);

@@ -12,3 +12,7 @@ interface Uint8Array<TArrayBuffer extends ArrayBufferLike> {
   toHex(): string;
   toBase64(): string;
 }
+
+interface Uint8ArrayConstructor {
+  fromBase64(text: string): Uint8Array<ArrayBuffer>;
+}

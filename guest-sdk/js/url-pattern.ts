@@ -4,7 +4,7 @@
 
 import { native, type PatternComponent, type PatternInit } from "./native.ts";
 import { printAs } from "./inspect.ts";
-import { dictionary, expose, usv } from "./webidl.ts";
+import { dictionary, usv } from "./webidl.ts";
 
 const COMPONENTS = ["protocol", "username", "password", "hostname", "port", "pathname", "search", "hash"] as const;
 const MEMBERS = ["baseURL", ...COMPONENTS].sort();
@@ -138,5 +138,4 @@ COMPONENTS.forEach((name, index) => {
   };
   Object.defineProperty(URLPattern.prototype, name, Object.getOwnPropertyDescriptor(accessor, name) as PropertyDescriptor);
 });
-expose(URLPattern);
 printAs(URLPattern, (pattern) => Object.fromEntries(COMPONENTS.map((name) => [name, pattern[name]])));

@@ -4,7 +4,7 @@
 
 import { native, type UrlParts } from "./native.ts";
 import { printAs } from "./inspect.ts";
-import { expose, iterable, methodOf, need, pairsOf, usv } from "./webidl.ts";
+import { iterable, methodOf, need, pairsOf, usv } from "./webidl.ts";
 
 type SearchInit = string | Iterable<readonly [string, string]> | Record<string, string>;
 
@@ -246,7 +246,5 @@ iterable(URLSearchParams, (params, index) => {
   const name = flat[index * 2];
   return name === undefined ? undefined : [name, flat[index * 2 + 1]];
 });
-expose(URLSearchParams);
-expose(URL);
 printAs(URL, (url) => ({ href: url.href }));
 printAs(URLSearchParams, (params) => new Map(params));

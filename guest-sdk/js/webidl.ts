@@ -11,18 +11,34 @@ const OWN: [string[], string[]] = [["length", "name", "prototype"], ["constructo
 const prototypes = new WeakSet<object>();
 
 /**
- * Gives a class what Web IDL asks for and JavaScript does not: members that are enumerable, a tag that is a plain
- * property, constants on both sides.
+ * Gives a class what Web IDL asks for and JavaScript does not: members that are enumerable, and a tag that is a plain
+ * property. Called for every class on the global object (`globals.ts`).
  */
-export function expose(made: Made, constants: Record<string, number> = {}): void {
+export function expose(made: Made): void {
   for (const owner of [made, made.prototype]) {
     for (const key of Object.getOwnPropertyNames(owner)) {
       if (!OWN[owner === made ? 0 : 1].includes(key)) Object.defineProperty(owner, key, { enumerable: true });
     }
-    for (const [key, value] of Object.entries(constants)) Object.defineProperty(owner, key, { value, enumerable: true });
   }
   tag(made.prototype, made.name);
   prototypes.add(made.prototype);
+}
+
+/** Puts constants on both sides of a class. */
+export function constants(made: Made, values: Record<string, number>): void {
+  for (const owner of [made, made.prototype]) {
+    for (const [key, value] of Object.entries(values)) Object.defineProperty(owner, key, { value, enumerable: true });
+  }
+}
+
+/** Whether this is a class of the platform's, and no function and no kind of error. */
+export function isInterface(value: unknown): value is Made {
+  if (typeof value !== "function" || value.prototype instanceof Error) return false;
+  return Object.getOwnPropertyDescriptor(value, "prototype")?.writable === false;
+}
+
+function tag(target: object, name: string): void {
+  Object.defineProperty(target, Symbol.toStringTag, { value: name, configurable: true });
 }
 
 /** Whether the object is of a class of the platform, or of one that extends it. */

@@ -84,7 +84,8 @@ impl RunRequest {
             )));
         }
         let script = script(self.code, self.modules, self.main)?;
-        Ok(crate::run::Job { id, tenant: admission.tenant.clone(), script, input, limits, began })
+        let asked = crate::run::Asked::Input(input);
+        Ok(crate::run::Job { id, tenant: admission.tenant.clone(), script, asked, limits, began })
     }
 }
 

@@ -146,6 +146,11 @@ pub const HTTP_BODY_BYTES_MAX: u64 = 2 * (CEILINGS.source_bytes + CEILINGS.input
 pub const HTTP_HEAD_MS: u64 = 10_000;
 /// Time for a client to send its request body.
 pub const HTTP_BODY_MS: u64 = 60_000;
+/// Body of a request for a stored script that is read before the script starts; of a larger one it starts with nothing and
+/// reads as it comes.
+pub const REQUEST_INLINE_BYTES_MAX: u64 = 64 * KIB;
+/// All of such a body.
+pub const REQUEST_STREAM_BYTES_MAX: u64 = 100 * MIB;
 /// Connections of one server at once.
 pub const CONNECTIONS_MAX: usize = 10_000;
 /// Runs of one server at once; equals the slots of the isolate pool.

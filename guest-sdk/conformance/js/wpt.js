@@ -36,9 +36,6 @@ function pretendToBeAPage(url, title) {
   globalThis.location = { href, origin, protocol, host, hostname, port, pathname, search, hash, toString: () => href };
   globalThis.META_TITLE = title;
   globalThis.GLOBAL = { isWindow: () => false, isWorker: () => true, isShadowRealm: () => false };
-  // Tests load their data by paths of the suite; a script has no base URL.
-  const real = globalThis.fetch;
-  globalThis.fetch = (input, init) => real(typeof input === "string" && URL.canParse(input, href) ? new URL(input, href).href : input, init);
 }
 
 /** Which interfaces have to exist is asked by the kind of global. The harness itself must not take it for a worker's. */

@@ -122,7 +122,7 @@ fn due(ask: &Ask, now_ms: f64) -> f64 {
     match &ask.kind {
         AskKind::Timer { delay_ms } => now_ms + delay_ms,
         AskKind::Call { tool, .. } if tool == IDLE_TOOL => f64::INFINITY,
-        AskKind::Fetch { .. } | AskKind::Call { .. } => now_ms,
+        _ => now_ms,
     }
 }
 

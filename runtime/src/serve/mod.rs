@@ -2,8 +2,12 @@
 //! May touch: the listening sockets; nothing else of the machine.
 //! Security boundary: yes, towards clients: everything about a connection has a bound.
 
+mod body;
 mod http;
+mod triggered;
 mod worker;
+
+pub use body::ReplyBody;
 
 use crate::bridge::Door;
 use crate::limits::{CONNECTIONS_MAX, DRAIN_MS};
@@ -31,7 +35,7 @@ pub(crate) struct Shared {
     pub draining: AtomicBool,
     pub connections: AtomicUsize,
     /// One for each isolate that may exist at once.
-    pub permits: Semaphore,
+    pub permits: Arc<Semaphore>,
 }
 
 /// A connection on its way to a worker.
@@ -68,7 +72,7 @@ impl Server {
     /// Starts every thread that serving takes. After this there is none to come.
     pub fn start(host: Host, options: Options) -> Result<Server, ServeError> {
         let shared = Arc::new(Shared {
-            permits: Semaphore::new(host.engine.isolates_max() as usize),
+            permits: Arc::new(Semaphore::new(host.engine.isolates_max() as usize)),
             host,
             door: options.door,
             draining: AtomicBool::new(false),
@@ -135,7 +139,10 @@ async fn drain(shared: &Shared, workers: Vec<Worker>) {
     tracing::info!(connections = shared.connections.load(Ordering::Relaxed), "draining");
     workers.iter().for_each(Worker::stop);
     let until = Instant::now() + Duration::from_millis(DRAIN_MS);
-    while shared.connections.load(Ordering::Relaxed) > 0 && Instant::now() < until {
+    // A run may outlive its connection, with what its script gave to `waitUntil`.
+    let isolates = shared.host.engine.isolates_max() as usize;
+    let busy = || shared.connections.load(Ordering::Relaxed) > 0 || shared.permits.available_permits() < isolates;
+    while busy() && Instant::now() < until {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

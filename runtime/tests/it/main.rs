@@ -8,6 +8,7 @@
 mod harness;
 
 mod artifact;
+mod bodies;
 mod command_line;
 mod examples;
 mod frames;

@@ -88,8 +88,9 @@ impl Engine {
         evaluated: Promise<'js>,
         namespace: Object<'js>,
         input: Value<'js>,
+        is_request: bool,
     ) -> Result<()> {
-        call(ctx, &self.entries.start, (evaluated, namespace, input))
+        call(ctx, &self.entries.start, (evaluated, namespace, input, is_request))
     }
 
     /// Settles the promise that waits under `number`; the body is fetched by the prelude (`delivery.rs`).

@@ -5,6 +5,7 @@
 
 mod brands;
 mod compile;
+mod compression;
 mod delivery;
 mod effects;
 mod encodings;

@@ -29,3 +29,9 @@ pub const RANDOM_BYTES_MAX: usize = 65_536;
 
 /// Unhandled rejections that are remembered for the end of the turn.
 pub const REJECTIONS_MAX: usize = 32;
+
+/// Compression streams that a script has open at once.
+pub const ZSTREAMS_MAX: usize = 64;
+
+/// What one chunk of a compressed stream may unpack to, in bytes.
+pub const INFLATED_BYTES_MAX: usize = 32 << 20;

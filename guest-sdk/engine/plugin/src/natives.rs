@@ -5,7 +5,9 @@
 use crate::engine;
 use crate::limits::RANDOM_BYTES_MAX;
 use crate::text::{Body, Text};
-use crate::{brands, delivery, effects, encodings, json, patterns, report, serialize, stimulus, urls};
+use crate::{
+    brands, compression, delivery, effects, encodings, json, patterns, report, serialize, stimulus, urls,
+};
 use mayfly_abi::EffectKind;
 use rquickjs::function::Opt;
 use rquickjs::{Array, Ctx, Exception, Function, IntoJs, Object, Promise, Result, TypedArray, Value, qjs};
@@ -17,6 +19,7 @@ pub fn object<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
     math.set("random", Function::new(ctx.clone(), stimulus::random_f64)?.with_name("random")?)?;
     natives.set("emit", Function::new(ctx.clone(), emit)?)?;
     natives.set("emitFetch", Function::new(ctx.clone(), emit_fetch)?)?;
+    natives.set("emitRespond", Function::new(ctx.clone(), emit_respond)?)?;
     natives.set("headerName", Function::new(ctx.clone(), header_name)?)?;
     natives.set("headerValue", Function::new(ctx.clone(), header_value)?)?;
     natives.set("fail", Function::new(ctx.clone(), fail)?)?;
@@ -32,6 +35,7 @@ pub fn object<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
     encodings::register(ctx, &natives)?;
     urls::register(ctx, &natives)?;
     patterns::register(ctx, &natives)?;
+    compression::register(ctx, &natives)?;
     Ok(natives)
 }
 
@@ -40,6 +44,8 @@ fn emit(ctx: Ctx<'_>, kind: u8, number: u32, meta: Text, body: Opt<Body>) -> Res
         3 => EffectKind::Timer,
         4 => EffectKind::Cancel,
         5 => EffectKind::Log,
+        8 => EffectKind::Read,
+        9 => EffectKind::Write,
         _ => return Err(Exception::throw_internal(&ctx, "no such effect")),
     };
     let body = body.0.map(|body| body.0).unwrap_or_default();
@@ -53,6 +59,7 @@ fn emit_fetch<'js>(
     url: Text,
     redirect: Text,
     headers: Array<'js>,
+    upload: bool,
     body: Opt<Body>,
 ) -> Result<()> {
     let mut meta = String::with_capacity(128 + url.0.len());
@@ -60,18 +67,33 @@ fn emit_fetch<'js>(
         meta.push_str(name);
         json::quote(&mut meta, &value.0);
     }
-    meta.push_str(",\"headers\":[");
-    for (at, pair) in headers.iter::<Array<'js>>().enumerate() {
-        let pair = pair?;
-        meta.push_str(if at == 0 { "[" } else { ",[" });
-        json::quote(&mut meta, &pair.get::<Text>(0)?.0);
-        meta.push(',');
-        json::quote(&mut meta, &pair.get::<Text>(1)?.0);
-        meta.push(']');
-    }
-    meta.push_str("]}");
+    push_headers(&mut meta, &headers)?;
+    meta.push_str(if upload { ",\"upload\":true}" } else { "}" });
     let body = body.0.map(|body| body.0).unwrap_or_default();
     effects::push(EffectKind::Fetch, number, meta.as_bytes(), &body).map_err(|_| rquickjs::Error::Allocation)
+}
+
+/// The Respond frame.
+fn emit_respond<'js>(status: u16, headers: Array<'js>, stream: bool, body: Opt<Body>) -> Result<()> {
+    let mut meta = format!("{{\"status\":{status}");
+    push_headers(&mut meta, &headers)?;
+    meta.push_str(if stream { ",\"stream\":true}" } else { "}" });
+    let body = body.0.map(|body| body.0).unwrap_or_default();
+    effects::push(EffectKind::Respond, 0, meta.as_bytes(), &body).map_err(|_| rquickjs::Error::Allocation)
+}
+
+fn push_headers(meta: &mut String, headers: &Array<'_>) -> Result<()> {
+    meta.push_str(",\"headers\":[");
+    for (at, pair) in headers.iter::<Array<'_>>().enumerate() {
+        let pair = pair?;
+        meta.push_str(if at == 0 { "[" } else { ",[" });
+        json::quote(meta, &pair.get::<Text>(0)?.0);
+        meta.push(',');
+        json::quote(meta, &pair.get::<Text>(1)?.0);
+        meta.push(']');
+    }
+    meta.push(']');
+    Ok(())
 }
 
 /// A header's name in lower case, or `null` where it is none (RFC 9110, 5.6.2).

@@ -61,7 +61,7 @@ fn begin(ctx: &Ctx<'_>, engine: &Engine, start: &Start<'_>) -> Result<()> {
     let owned = |&(name, bytecode): &(&str, &[u8])| (name.to_owned(), Some(bytecode.to_vec()));
     modules::provide(Sources::Bytecode(start.modules.iter().map(owned).collect()));
     let (main, evaluated) = modules::load_all(ctx)?.eval()?;
-    engine.start(ctx, evaluated, main.namespace()?, input)
+    delivery::with(start.body, || engine.start(ctx, evaluated, main.namespace()?, input, start.is_request))
 }
 
 /// Runs jobs until there is none. A job that never ends, or jobs without end, are the host's matter (epochs).
