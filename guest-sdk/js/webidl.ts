@@ -49,10 +49,6 @@ export function isOfPlatform(value: object): boolean {
   return false;
 }
 
-export function tag(target: object, name: string): void {
-  Object.defineProperty(target, Symbol.toStringTag, { value: name, configurable: true });
-}
-
 /** Refuses a call with fewer arguments than it needs; `undefined` in the place of one counts as given. */
 export function need(given: number, needed: number, where: string): void {
   if (given >= needed) return;
