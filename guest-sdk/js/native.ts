@@ -13,6 +13,11 @@ export type Refusal = [path: string, what: string];
 /** href, origin, protocol, username, password, host, hostname, port, pathname, search, hash. */
 export type UrlParts = string[];
 
+/** protocol, username, password, hostname, port, pathname, search, hash, baseURL. */
+export type PatternInit = (string | undefined)[];
+
+export type PatternComponent = [pattern: string, regexp: string, groups: string[]];
+
 export interface Native {
   /** Appends one effect frame; `meta` is JSON. */
   emit(kind: number, number: number, meta: string, body?: string | Uint8Array): void;
@@ -51,6 +56,15 @@ export interface Native {
   utf8Encode(text: string): Uint8Array<ArrayBuffer>;
   /** `null` when `fatal` and the bytes are not UTF-8. */
   utf8Decode(bytes: Uint8Array, fatal: boolean): string | null;
+  /** How much of the text fitted, in UTF-16 units, and how many bytes that is. */
+  utf8EncodeInto(text: string, into: Uint8Array): [read: number, written: number];
+  /** The encoding's name in lower case; `null` for a label that names none. */
+  encodingOf(label: string): string | null;
+  /** `null` when `fatal` and the bytes are not of the encoding. Without `keepMark`, a byte order mark is left out. */
+  decode(encoding: string, bytes: Uint8Array, fatal: boolean, keepMark: boolean): string | null;
+  /** The same chunk by chunk. The decoder is of no use after the last one, or after `null`. */
+  decoder(encoding: string, keepMark: boolean): object;
+  decodeChunk(decoder: object, bytes: Uint8Array, fatal: boolean, last: boolean): string | null;
   /** What QuickJS knows the object to be, whatever its prototype says; `undefined` for what is no object. */
   brand(value: unknown): string | undefined;
   /** 0 pending, 1 fulfilled, 2 rejected; and the value or reason. */
@@ -68,6 +82,18 @@ export interface Native {
   /** The same of one that is to be fetched; `false` where it has a user name or password. */
   urlToFetch(input: string): string | null | false;
   urlSet(href: string, part: string, value: string): UrlParts | null;
+  /**
+   * The eight components of a pattern, and whether a script's own regular expression is among them; a TypeError for what
+   * is none. `input` is text or the eight components and the base URL, `matches` tries a regular expression on a text.
+   */
+  urlPattern(
+    input: string | PatternInit,
+    base: string | undefined,
+    ignoreCase: boolean,
+    matches: (pattern: string, flags: string, text: string) => boolean,
+  ): [components: PatternComponent[], hasRegExpGroups: boolean];
+  /** The eight components of a URL that is given by them; `null` for what is none. */
+  urlPatternInput(input: PatternInit): string[] | null;
   /** Name, value, name, value, ... */
   formParse(text: string): string[];
   formSerialize(flat: string[]): string;

@@ -2,7 +2,11 @@
 // May touch: nothing outside.
 // Security boundary: no.
 
+import { EventTarget } from "./events.ts";
 import { native } from "./native.ts";
+
+/** Only this file makes one. */
+const KEY = Symbol();
 
 /** What comes after is not kept. */
 const ENTRIES_MAX = 1_000;
@@ -47,25 +51,61 @@ function clear(entryType: Entry["entryType"], name?: string): void {
   entries = entries.filter((entry) => entry.entryType !== entryType || (name !== undefined && entry.name !== String(name)));
 }
 
-export const performance = {
-  now: (): number => native.elapsed(),
+export class Performance extends EventTarget {
+  #brand = undefined;
+
+  constructor(key: symbol | undefined = undefined) {
+    if (key !== KEY) throw new TypeError("Illegal constructor: use `performance`.");
+    super();
+  }
+
+  now(): number {
+    void this.#brand;
+    return native.elapsed();
+  }
+
   get timeOrigin(): number {
+    void this.#brand;
     return native.now() - native.elapsed();
-  },
-  mark: (name: string, options?: MarkOptions): Entry => add("mark", name, options?.startTime ?? native.elapsed(), 0, options?.detail),
-  measure: (name: string, first?: string | MeasureOptions, last?: string): Entry => {
+  }
+
+  mark(name: string, options?: MarkOptions): Entry {
+    return add("mark", name, options?.startTime ?? native.elapsed(), 0, options?.detail);
+  }
+
+  measure(name: string, first?: string | MeasureOptions, last?: string): Entry {
     const given: MeasureOptions = typeof first === "object" && first !== null ? first : { start: first, end: last };
     const end = given.end === undefined ? undefined : timeOf(given.end);
     const length = given.duration ?? 0;
     const start = given.start !== undefined ? timeOf(given.start) : end !== undefined && given.duration !== undefined ? end - length : 0;
     const until = end ?? (given.duration === undefined ? native.elapsed() : start + length);
     return add("measure", name, start, until - start, given.detail);
-  },
-  clearMarks: (name?: string): void => clear("mark", name),
-  clearMeasures: (name?: string): void => clear("measure", name),
-  getEntries: (): Entry[] => entries.toSorted((left, right) => left.startTime - right.startTime),
-  getEntriesByName: (name: string, type?: string): Entry[] =>
-    performance.getEntries().filter((entry) => entry.name === String(name) && (type === undefined || entry.entryType === type)),
-  getEntriesByType: (type: string): Entry[] => performance.getEntries().filter((entry) => entry.entryType === type),
-  toJSON: (): object => ({ timeOrigin: performance.timeOrigin }),
-};
+  }
+
+  clearMarks(name?: string): void {
+    clear("mark", name);
+  }
+
+  clearMeasures(name?: string): void {
+    clear("measure", name);
+  }
+
+  getEntries(): Entry[] {
+    return entries.toSorted((left, right) => left.startTime - right.startTime);
+  }
+
+  getEntriesByName(name: string, type?: string): Entry[] {
+    return this.getEntries().filter((entry) => entry.name === String(name) && (type === undefined || entry.entryType === type));
+  }
+
+  getEntriesByType(type: string): Entry[] {
+    return this.getEntries().filter((entry) => entry.entryType === type);
+  }
+
+  toJSON(): object {
+    void this.#brand;
+    return { timeOrigin: this.timeOrigin };
+  }
+}
+
+export const performance = new Performance(KEY);

@@ -10,6 +10,7 @@ const evaluate = eval;
 export default async function ({ url, title, harness, script }) {
   pretendToBeAPage(url, title);
   evaluate(harness);
+  pretendToBeAWorker();
   const done = new Promise((resolve) => {
     add_completion_callback((tests, status) => {
       resolve({
@@ -31,11 +32,17 @@ export default async function ({ url, title, harness, script }) {
 
 /** What the suite's own server and browser would bring along. */
 function pretendToBeAPage(url, title) {
-  const location = new URL(url);
-  globalThis.location = location;
+  const { href, origin, protocol, host, hostname, port, pathname, search, hash } = new URL(url);
+  globalThis.location = { href, origin, protocol, host, hostname, port, pathname, search, hash, toString: () => href };
   globalThis.META_TITLE = title;
   globalThis.GLOBAL = { isWindow: () => false, isWorker: () => true, isShadowRealm: () => false };
-  // Tests load their data by paths of the suite; a script has no base URL.
-  const real = globalThis.fetch;
-  globalThis.fetch = (input, init) => real(typeof input === "string" && URL.canParse(input, location) ? new URL(input, location).href : input, init);
+}
+
+/** Which interfaces have to exist is asked by the kind of global. The harness itself must not take it for a worker's. */
+function pretendToBeAWorker() {
+  globalThis.DedicatedWorkerGlobalScope = class DedicatedWorkerGlobalScope {
+    static [Symbol.hasInstance](value) {
+      return value === globalThis;
+    }
+  };
 }

@@ -16,11 +16,19 @@ pub struct Host {
 }
 
 /// What a fetch of a test is answered with; `None` is a failure of the network.
-pub type Fetches<'a> = &'a dyn Fn(&str) -> Option<Reply>;
+pub type Fetches<'a> = &'a dyn Fn(&Request<'_>) -> Option<Reply>;
+
+pub struct Request<'a> {
+    pub method: &'a str,
+    pub url: &'a str,
+    pub headers: &'a [(String, String)],
+    pub body: &'a [u8],
+}
 
 pub struct Reply {
     pub status: u16,
-    pub content_type: &'static str,
+    pub text: &'static str,
+    pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
 }
 
@@ -119,12 +127,12 @@ fn due(ask: &Ask, now_ms: f64) -> f64 {
 }
 
 fn answer(ask: &Ask, fetches: Fetches<'_>) -> Answer {
-    let AskKind::Fetch { url, .. } = &ask.kind else { return Answer::json("null") };
-    match fetches(url) {
-        Some(Reply { status, content_type, body }) => Answer::Fulfilled {
-            meta: format!(r#"{{"status":{status},"headers":[["content-type","{content_type}"]]}}"#),
-            body,
-        },
+    let AskKind::Fetch { method, url, headers, body, .. } = &ask.kind else { return Answer::json("null") };
+    match fetches(&Request { method, url, headers, body }) {
+        Some(Reply { status, text, headers, body }) => {
+            let meta = serde_json::json!({ "status": status, "status_text": text, "headers": headers });
+            Answer::Fulfilled { meta: meta.to_string(), body }
+        }
         None => Answer::Rejected(Rejection {
             name: "TypeError",
             message: format!("{url} is not in the suite's folder"),

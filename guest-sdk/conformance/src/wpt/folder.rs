@@ -2,7 +2,8 @@
 //! May touch: the suite's folder, reading only.
 //! Security boundary: no, but a path never leads out of the folder.
 
-use crate::host::Reply;
+use super::handlers;
+use crate::host::{Reply, Request};
 use std::path::{Path, PathBuf};
 
 /// Where tests believe that they were loaded from.
@@ -27,13 +28,17 @@ impl<'a> Folder<'a> {
         std::fs::read(path?).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// The answer to a fetch; nothing for other servers. Files that a server would run are not there.
-    pub fn reply(&self, url: &str) -> Option<Reply> {
-        let path = url.strip_prefix(ORIGIN)?.split(['?', '#']).next()?.trim_start_matches('/');
+    /// The answer to a fetch; nothing for other servers. Files that a server would run are not there, but for a few.
+    pub fn reply(&self, request: &Request<'_>) -> Option<Reply> {
+        let path = request.url.strip_prefix(ORIGIN)?.split(['?', '#']).next()?;
+        if let Some(reply) = handlers::reply(path, request) {
+            return Some(reply);
+        }
         let found = self.path(path).filter(|path| path.is_file() && path.extension().is_none_or(|end| end != "py"));
         let body = found.and_then(|path| std::fs::read(path).ok());
-        let status = if body.is_some() { 200 } else { 404 };
-        Some(Reply { status, content_type: content_type(path), body: body.unwrap_or_default() })
+        let (status, text) = if body.is_some() { (200, "OK") } else { (404, "Not Found") };
+        let headers = vec![("content-type".into(), content_type(path).into())];
+        Some(Reply { status, text, headers, body: body.unwrap_or_default() })
     }
 
     fn path(&self, path: &str) -> Option<PathBuf> {

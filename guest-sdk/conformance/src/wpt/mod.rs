@@ -3,6 +3,7 @@
 //! Security boundary: no.
 
 mod folder;
+mod handlers;
 mod meta;
 
 use crate::host::{Ended, Host};
@@ -75,9 +76,12 @@ fn jobs(root: &Path, areas: &[String], lenient: bool) -> Result<(Vec<Job>, Skipp
         }
         for file in files(root, area, ".any.js")? {
             let meta = Meta::read(&String::from_utf8_lossy(&read(&root.join(&file))?));
+            let tentative = file.contains(".tentative.") || file.contains("/tentative/");
             let listed = not_for_us.iter().find(|(prefix, _)| file.starts_with(prefix));
             if let Some((_, reason)) = listed {
                 skipped.push((file, (*reason).to_owned()));
+            } else if tentative {
+                skipped.push((file, "tentative: not in a standard yet".to_owned()));
             } else if !meta.is_for_an_isolate() {
                 skipped.push((file, "the file is for other globals (META: global)".to_owned()));
             } else {
@@ -96,7 +100,7 @@ impl Job {
             Ok(input) => input,
             Err(missing) => return vec![self.whole(Some(missing))],
         };
-        match host.run(program, &input, &|url| folder.reply(url)) {
+        match host.run(program, &input, &|request| folder.reply(request)) {
             Ended::Returned(json) => match serde_json::from_str(&json) {
                 Ok(told) => self.results(told),
                 Err(error) => vec![self.whole(Some(format!("the driver's answer: {error}")))],

@@ -103,9 +103,9 @@ impl Engine {
         call(ctx, &self.entries.describe, (value,))
     }
 
-    /// Logs the reason of a rejection that nobody handled.
-    pub fn uncaught<'js>(&self, ctx: &Ctx<'js>, reason: Value<'js>) -> Result<()> {
-        call(ctx, &self.entries.uncaught, (reason,))
+    /// Tells the script of a rejection that nobody handled, or logs it.
+    pub fn uncaught<'js>(&self, ctx: &Ctx<'js>, promise: Value<'js>, reason: Value<'js>) -> Result<()> {
+        call(ctx, &self.entries.uncaught, (reason, promise))
     }
 
     /// How many effects the script waits for.

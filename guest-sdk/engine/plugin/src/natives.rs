@@ -5,12 +5,12 @@
 use crate::engine;
 use crate::limits::RANDOM_BYTES_MAX;
 use crate::text::{Body, Text};
-use crate::{brands, compression, crypto, delivery, effects, json, report, serialize, stacks, stimulus, urls};
+use crate::{
+    brands, compression, crypto, delivery, effects, encodings, json, patterns, report, serialize, stacks, stimulus, urls,
+};
 use mayfly_abi::EffectKind;
 use rquickjs::function::Opt;
-use rquickjs::{
-    Array, Ctx, Exception, Function, IntoJs, Object, Promise, Result, String as JsString, TypedArray, Value, qjs,
-};
+use rquickjs::{Array, Ctx, Exception, Function, IntoJs, Object, Promise, Result, TypedArray, Value, qjs};
 
 /// The object that `guest-sdk/js/native.ts` describes.
 pub fn object<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
@@ -30,14 +30,14 @@ pub fn object<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
     natives.set("bodyBytes", Function::new(ctx.clone(), delivery::bytes)?)?;
     natives.set("setConvert", Function::new(ctx.clone(), serialize::set_convert)?)?;
     natives.set("emitJson", Function::new(ctx.clone(), serialize::emit_json)?)?;
-    natives.set("utf8Encode", Function::new(ctx.clone(), utf8_encode)?)?;
-    natives.set("utf8Decode", Function::new(ctx.clone(), utf8_decode)?)?;
     brands::register(ctx, &natives)?;
     natives.set("promiseState", Function::new(ctx.clone(), promise_state)?)?;
     natives.set("proxyTarget", Function::new(ctx.clone(), proxy_target)?)?;
     natives.set("advice", Function::new(ctx.clone(), advice)?)?;
     stacks::register(ctx)?;
+    encodings::register(ctx, &natives)?;
     urls::register(ctx, &natives)?;
+    patterns::register(ctx, &natives)?;
     compression::register(ctx, &natives)?;
     crypto::register(ctx, &natives)?;
     Ok(natives)
@@ -134,20 +134,6 @@ fn fill_random(ctx: Ctx<'_>, view: TypedArray<'_, u8>) -> Result<()> {
     // SAFETY: pointer and length are those of the view's own buffer, which nothing else reads or frees in this call.
     stimulus::fill_random(unsafe { std::slice::from_raw_parts_mut(raw.ptr.as_ptr(), raw.len) });
     Ok(())
-}
-
-fn utf8_encode<'js>(ctx: Ctx<'js>, text: Text) -> Result<TypedArray<'js, u8>> {
-    TypedArray::new_copy(ctx, text.0)
-}
-
-/// Text of UTF-8 bytes; `null` when `fatal` and the bytes are not UTF-8.
-fn utf8_decode<'js>(ctx: Ctx<'js>, view: TypedArray<'js, u8>, fatal: bool) -> Result<Value<'js>> {
-    let bytes = view.as_bytes().unwrap_or_default();
-    match std::str::from_utf8(bytes) {
-        Ok(text) => JsString::from_str(ctx.clone(), text)?.into_js(&ctx),
-        Err(_) if fatal => Ok(Value::new_null(ctx)),
-        Err(_) => JsString::from_str(ctx.clone(), &String::from_utf8_lossy(bytes))?.into_js(&ctx),
-    }
 }
 
 /// `[state, result]` of a promise, for the console: 0 pending, 1 fulfilled, 2 rejected.
