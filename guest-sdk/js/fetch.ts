@@ -11,6 +11,7 @@ import { Request, signalOf, type RequestInit } from "./request.ts";
 import { Response, arrived } from "./response.ts";
 import { HostStream } from "./host-stream.ts";
 import { ReadableStream } from "./streams.ts";
+import { hasBadPort } from "./ports.ts";
 import { upload } from "./upload.ts";
 import { isDataUrl, readDataUrl } from "./data-url.ts";
 
@@ -32,6 +33,7 @@ export function fetch(input: Request | string | { href: string }, init?: Request
     const request = new Request(input, init);
     const signal = signalOf(request);
     signal?.throwIfAborted();
+    if (hasBadPort(request.url)) throw new TypeError(`${request.url}: this port belongs to another protocol than HTTP.`);
     if (isDataUrl(request.url)) return resolve(arrived(readDataUrl(request)));
     let rest: HostStream | undefined;
     const body = claim(request) ?? undefined;
