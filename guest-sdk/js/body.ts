@@ -8,7 +8,7 @@ import { URLSearchParams } from "./url.ts";
 import { Blob, bytesOf } from "./blob.ts";
 import { FormData, readForm, writeForm } from "./form-data.ts";
 import { HostStream } from "./host-stream.ts";
-import { ReadableStream, TransformStream, bytesOfChunk, isDisturbed, readAll, spentStream, streamOf, type ByteStream } from "./streams.ts";
+import { ReadableStream, TransformStream, bytesOfChunk, isDisturbed, readAll, readStream, streamOf, twice, type ByteStream } from "./streams.ts";
 
 export type BodyInit =
   | string | URLSearchParams | ArrayBuffer | ArrayBufferView | Blob | FormData | ReadableStream | null | undefined;
@@ -21,7 +21,8 @@ export function extract(init: BodyInit): [source: Source | null, type: string | 
   if (init === null || init === undefined) return [null, undefined];
   if (typeof init === "string") return [init, "text/plain;charset=UTF-8"];
   if (init instanceof URLSearchParams) return [init.toString(), "application/x-www-form-urlencoded;charset=UTF-8"];
-  if (init instanceof Blob) return [bytesOf(init), init.type === "" ? undefined : init.type];
+  // Copied, as everything whose bytes the script may still see: a stream takes away the buffers that it is given.
+  if (init instanceof Blob) return [bytesOf(init).slice(), init.type === "" ? undefined : init.type];
   if (init instanceof FormData) return writeForm(init);
   if (init instanceof ReadableStream) {
     if (init.locked || isDisturbed(init)) throw new TypeError("The stream is locked, or something was read from it already.");
@@ -68,7 +69,7 @@ export abstract class Body {
 
   get body(): ReadableStream | null {
     if (this.#source === null) return null;
-    this.#stream ??= this.#used ? spentStream() : this.#toStream(this.#source as Content | HostStream);
+    this.#stream ??= this.#used ? readStream() : this.#toStream(this.#source as Content | HostStream);
     return this.#stream;
   }
 
@@ -143,7 +144,7 @@ export abstract class Body {
     const source = body.#source;
     if (source === null || typeof source === "string") return source;
     if (body.#stream === undefined && source instanceof Uint8Array) return source.slice();
-    const [mine, other] = (body.body as ReadableStream).tee();
+    const [mine, other] = twice(body.body as ReadableStream);
     body.#stream = body.#source = mine;
     return other;
   }

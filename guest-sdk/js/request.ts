@@ -238,10 +238,16 @@ function stateOf(input: unknown, given: RequestInit, from: State | undefined): S
 }
 
 function urlOf(text: string): string {
-  const url = native.urlToFetch(text);
+  const url = native.urlToFetch(text) ?? native.urlToFetch(fromHere(text));
   if (url === null) throw new TypeError(`Invalid URL: '${text}' (it must be absolute).`);
   if (url === false) throw new TypeError("A URL with user name or password cannot be fetched.");
   return url;
+}
+
+/** A script has no address; one that gives itself a `location` has relative URLs. */
+function fromHere(text: string): string {
+  const { location } = globalThis as { location?: { href?: unknown } };
+  return location === undefined ? "" : (native.urlHref(text, String(location.href)) ?? "");
 }
 
 function made(parts: Made): Request {

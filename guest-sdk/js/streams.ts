@@ -2,8 +2,9 @@
 // May touch: nothing outside.
 // Security boundary: no.
 
-import { ReadableStream } from "./vendor/web-streams-polyfill.js";
+import { ReadableStream, TransformStream } from "./vendor/web-streams-polyfill.js";
 import { joined } from "./bytes.ts";
+import { structuredClone } from "./structured-clone.ts";
 
 export * from "./vendor/web-streams-polyfill.js";
 
@@ -14,15 +15,25 @@ export function isDisturbed(stream: ReadableStream): boolean {
   return (stream as unknown as { _disturbed: boolean })._disturbed;
 }
 
-/** A stream that was read to its end. */
-export function spentStream(): ByteStream {
+/** The stream of a body that was read to its end. */
+export function readStream(): ByteStream {
   const stream = new ReadableStream<Uint8Array<ArrayBuffer>>({
     start(controller) {
       controller.close();
     },
   });
   (stream as unknown as { _disturbed: boolean })._disturbed = true;
+  stream.getReader();
   return stream;
+}
+
+/** The stream and a copy of it, whose chunks are copies too (Fetch standard, "clone a body"). */
+export function twice(stream: ReadableStream): [ReadableStream, ReadableStream] {
+  const [one, other] = stream.tee();
+  const copies = new TransformStream<unknown, unknown>({
+    transform: (chunk, controller) => controller.enqueue(structuredClone(chunk)),
+  }, undefined, { highWaterMark: Infinity });
+  return [one, other.pipeThrough(copies)];
 }
 
 /** A stream of one chunk. */
