@@ -23,10 +23,10 @@ const timers = new Map<string, number>();
 const AnyError = Error;
 
 function write(level: Level, text: string): void {
-  const indented = groups === 0 ? text : text.replace(/^/gm, "  ".repeat(groups));
-  const more = indented.length - TEXT_MAX;
-  const cut = more > 0 ? `${indented.slice(0, TEXT_MAX)}… (${more} more characters)` : indented;
-  native.emit(Effect.Log, 0, `{"level":"${level}"}`, printable(cut));
+  const more = text.length - TEXT_MAX;
+  const cut = more > 0 ? `${text.slice(0, TEXT_MAX)}… (${more} more characters)` : text;
+  const indented = groups === 0 ? cut : cut.replace(/^/gm, "  ".repeat(groups));
+  native.emit(Effect.Log, 0, `{"level":"${level}"}`, printable(indented));
 }
 
 /** Escapes what a terminal would act on; line feeds and tabs stay. */

@@ -9,12 +9,16 @@ import { errorText } from "./inspect-errors.ts";
 
 /** Levels below the value itself. Node shows two: too few for the replies of APIs, which is what scripts log. */
 const DEPTH_MAX = 4;
+/** Levels that are shown to whoever asks for all of them: each takes several calls of the engine's stack. */
+const LEVELS_MAX = 50;
 const ENTRIES_MAX = 100;
 /** Values that one call prints in all; a wide and shared graph would otherwise be printed again and again. */
 const VALUES_MAX = 5_000;
 /** Longer lists are not searched for properties beside their elements: that would list every index. */
 const LIST_WITH_KEYS_MAX = 1_000;
 const PROXIES_MAX = 8;
+/** Holes of a list that are counted one by one, before its keys are asked for. */
+const HOLES_COUNTED_MAX = 1_000;
 
 /** How the prelude's own classes show what they keep in private fields. */
 const viewers = new Map<object, (value: never) => unknown>();
@@ -45,13 +49,16 @@ export interface Walk {
   level: number;
 }
 
-/** One value as text. Never throws. */
-export function inspect(value: unknown, depth_max: number = DEPTH_MAX): string {
-  try {
-    return format(value, { depth_max, seen: [], circular: new Map(), left: VALUES_MAX, indent: 0, level: 0 });
-  } catch {
-    return "[value that cannot be inspected]";
+/** One value as text. Never throws: where the stack is nearly used up, fewer levels are shown. */
+export function inspect(value: unknown, depth: number = DEPTH_MAX): string {
+  for (const depth_max of [Math.min(depth, LEVELS_MAX), 1, 0]) {
+    try {
+      return format(value, { depth_max, seen: [], circular: new Map(), left: VALUES_MAX, indent: 0, level: 0 });
+    } catch (thrown) {
+      if (!(thrown instanceof StackError)) break;
+    }
   }
+  return "[value that cannot be inspected]";
 }
 
 export function format(value: unknown, walk: Walk): string {
@@ -236,6 +243,8 @@ function boxed(value: object, brand: string, name: string | null, walk: Walk): S
   return { base, open: "{", close: "}", entries: none, keys, empty: base };
 }
 
+/** What QuickJS throws when the stack is used up; taken before a script can replace it. */
+const StackError = RangeError;
 const toIso = Date.prototype.toISOString;
 const dateNumber = Date.prototype.getTime;
 const regexpText = RegExp.prototype.toString;
@@ -303,11 +312,20 @@ function listEntries(list: ArrayLike<unknown> & object, walk: Walk): string[] {
       continue;
     }
     const from = at;
-    while (at < list.length && describe(list, at) === undefined) at += 1;
+    at = nextElement(list, from);
     out.push(`<${at - from} empty item${at - from === 1 ? "" : "s"}>`);
   }
   if (list.length > at) out.push(moreOf(list.length - at, "item"));
   return out;
+}
+
+/** Index of the first element from here on; the length where there is none. */
+function nextElement(list: ArrayLike<unknown> & object, from: number): number {
+  const near = Math.min(list.length, from + HOLES_COUNTED_MAX);
+  for (let at = from; at < near; at += 1) if (describe(list, at) !== undefined) return at;
+  // Keys that are numbers come first, in their order.
+  const next = near === list.length ? undefined : Object.keys(list).find((key) => Number(key) >= near);
+  return next === undefined ? list.length : Math.min(Number(next), list.length);
 }
 
 const mapForEach = Map.prototype.forEach;

@@ -159,7 +159,8 @@ fn user(stream: &mut TcpStream, method: &str, path: &str) {
 /// Names and sizes of the parts of a form. The bytes of a file arrive here as text, so that only the text parts have sizes.
 fn form(head: &str, body: &str) -> Value {
     let boundary = head.split("boundary=").nth(1).unwrap_or_default().lines().next().unwrap_or_default();
-    let parts = body.split(&format!("--{boundary}")).filter_map(|part| part.split_once("\r\n\r\n")).map(|(head, text)| {
+    let delimiter = format!("--{boundary}");
+    let parts = body.split(&delimiter).filter_map(|part| part.split_once("\r\n\r\n")).map(|(head, text)| {
         let lines: Vec<_> = head.trim().lines().collect();
         json!({ "head": lines, "bytes": text.trim_end_matches("\r\n").chars().count() })
     });
