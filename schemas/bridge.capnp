@@ -98,6 +98,24 @@ interface Session {
 
   call @1 (ask :CallAsk) -> (reply :Reply);
   # One call of a named tool of the tenant.
+
+  upload @2 (call :UInt32, bytes :Data, end :Bool) -> (taken :Bool);
+  # A part of the body of the fetch `call`, whose ask said `upload`; parts come in their order. Answered when the bridge has
+  # room for the next one. `taken` is false when that fetch is over or never was: nobody wants the rest.
+}
+
+interface ByteStream {
+  # The rest of a reply's body. Letting it go closes the upstream connection.
+
+  read @0 () -> (part :Part);
+  # Waits for at least one byte or the end; one read at a time.
+}
+
+struct Part {
+  bytes @0 :Data;                 # at most `limits.rs`: `body_part_bytes_max`
+  end @1 :Bool;                   # nothing comes after these bytes
+  failure @2 :Failure;            # null unless the stream broke off, which also ends it
+  bytesIn @3 :UInt64;             # body bytes of the whole reply so far, as they came from the upstream
 }
 
 struct FetchAsk {
@@ -108,7 +126,9 @@ struct FetchAsk {
   body @4 :Data;
   redirect @5 :Redirect;
   callMs @6 :UInt64;              # total time for this call; the bridge lowers it to the tenant's own limit
-  responseBytes @7 :UInt64;       # likewise
+  responseBytes @7 :UInt64;       # likewise; of the decompressed body
+  upload @8 :Bool;                # `body` is empty and comes in parts through `Session.upload`
+  stream @9 :Bool;                # the caller takes a reply in parts: see `Response.stream`
 
   enum Redirect { follow @0; error @1; manual @2; }
 }
@@ -142,7 +162,11 @@ struct Response {
   headers @2 :List(Header);
   url @3 :Text;                   # after redirects
   redirected @4 :Bool;
-  body @5 :Data;
+  body @5 :Data;                  # the whole body, or with `stream` its beginning
+
+  stream @6 :ByteStream;
+  # The rest of the body. Null when `body` is all of it: when the whole body arrived within a moment after the head, so
+  # that small replies take one message.
 }
 
 struct Failure {

@@ -6,7 +6,8 @@
 //! all threads; a call would wake another thread for each packet.
 
 use crate::audit::Audit;
-use crate::dial::{Budget, Upstreams};
+use crate::budget::Budget;
+use crate::dial::Upstreams;
 use crate::reload::Directory;
 use crate::resolve::Lookup;
 use crate::tenants::Tenant;

@@ -1,160 +1,224 @@
 //! In: a reply as the upstream sent it. Out: the same, if no form of any of the tenant's credentials is in it.
 //! May touch: nothing.
-//! Security boundary: yes; the only way from `dial.rs` to a script. On a hit the whole reply is withheld: a masked one
-//! would tell where the secret stood, and a script could bisect it.
+//! Security boundary: yes; the only way from `dial.rs` to a script. On a hit all that was not handed on yet is withheld: a
+//! masked reply would tell where the secret stood, and a script could bisect it.
 //!
 //! Looked for: every credential of the tenant, not only this call's, for a service may store what another call sent it.
-//! Where: status text, names and values of headers, final URL, body; trailers never leave `dial.rs`.
-//! As: itself, base64 and base64url (at three offsets, so inside longer text too), hex, percent-encoded, JSON-escaped,
-//! each in any letter case; if the credential is base64 itself, also what it says.
-//! What this cannot see: a secret reversed, enciphered, compressed, broken by line ends, in UTF-16, or told one byte per
-//! reply. So a credential belongs only on hosts that do not echo; this is the second wall, not the first.
+//! Where: status text, names and values of headers, final URL, body after decompression; trailers never leave `body.rs`.
+//! As: the forms of `forms.rs`, each in any letter case.
+//!
+//! A body is searched while it arrives, by an automaton (Aho-Corasick) that is stepped byte by byte and kept between the
+//! pieces. Its state after a piece is the longest end of what has come that begins a form, so exactly those bytes wait for
+//! the next piece: a form that is cut anywhere is found before any of it has left, and text without the beginning of one is
+//! not delayed. Rejected: keeping back as many bytes as the longest form has, which holds up every event stream; searching
+//! the last bytes again with each piece, which single bytes make quadratic. The automaton is the compact one; the full
+//! table would be faster, and megabytes for each credential.
+//!
+//! What this cannot see: a secret reversed, enciphered, compressed by other means than a content-encoding, broken by line
+//! ends, in UTF-16, or told one byte per reply. So a credential belongs only on hosts that do not echo; this is the second
+//! wall, not the first.
 
-use crate::dial::{Held, RawReply};
+use crate::ask::Target;
+use crate::body::{RawBody, Step};
+use crate::budget::{Budget, Held};
+use crate::dial::{RawHead, RawReply};
 use crate::failure::{Failure, Reason};
+use crate::forms::forms;
 use crate::tenants::{Credential, Tenant};
-use aho_corasick::AhoCorasick;
-use base64::Engine as _;
-use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
-use bytes::Bytes;
+use aho_corasick::automaton::Automaton;
+use aho_corasick::nfa::contiguous::{self, NFA};
+use aho_corasick::{Anchored, BuildError, automaton::StateID};
+use bytes::BytesMut;
 use http::HeaderMap;
-use mayfly_schemas::limits::SCRUB_INLINE_BYTES_MAX;
-use std::fmt::Write;
+use mayfly_schemas::limits::BODY_IDLE_MS;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
 
-/// A reply that a script may see. Only `scrub` makes it.
-pub struct CleanReply {
+/// The head of a reply that a script may see. Only `scrub` makes it.
+pub struct CleanHead {
     pub status: u16,
     pub status_text: String,
     pub headers: HeaderMap,
-    pub body: Bytes,
-    /// Its share of the memory that bodies may take; given back with the reply.
-    _held: Held,
 }
 
-/// Shorter forms would be found in half of all replies.
-const FORM_BYTES_MIN: usize = 4;
-
-pub struct Scrubber {
-    forms: Option<AhoCorasick>,
-}
-
-impl Scrubber {
-    pub fn new(credentials: &[Arc<Credential>]) -> Scrubber {
-        let forms: Vec<Vec<u8>> = credentials.iter().flat_map(|credential| forms(credential.value.expose())).collect();
-        if forms.is_empty() {
-            return Scrubber { forms: None };
-        }
-        // Building fails only for more patterns than 31 bits count.
-        Scrubber { forms: AhoCorasick::builder().ascii_case_insensitive(true).build(forms).ok() }
-    }
-
-    fn finds(&self, text: &[u8]) -> bool {
-        self.forms.as_ref().is_some_and(|forms| forms.is_match(text))
-    }
-}
-
-pub async fn scrub(raw: RawReply, tenant: &Arc<Tenant>) -> Result<CleanReply, Failure> {
-    let (target, parts) = raw.open(Key(()));
-    let scrubber = &tenant.scrubber;
-    let in_headers = parts
-        .headers
-        .iter()
-        .any(|(name, value)| scrubber.finds(name.as_str().as_bytes()) || scrubber.finds(value.as_bytes()));
-    let in_head = in_headers || scrubber.finds(parts.status_text.as_bytes());
-    if in_head || scrubber.finds(target.url().as_str().as_bytes()) || in_body(&parts.body, tenant).await {
-        let text = format!(
-            "the reply of {} contained a credential of tenant \"{}\" and was withheld; call something that does not echo it",
-            target.shown(),
-            tenant.name
-        );
-        return Err(Failure::policy(Reason::CredentialEchoed, "", text).about(&target));
-    }
-    let (status, status_text) = (parts.status, parts.status_text);
-    Ok(CleanReply { status, status_text, headers: parts.headers, body: parts.body, _held: parts.held })
+/// The body of a reply, as much of it as a script may see. Dropped before its end, it takes its connection with it.
+pub struct CleanBody {
+    raw: RawBody,
+    tenant: Arc<Tenant>,
+    target: Target,
+    scan: Scan,
+    /// Searched; the end of it may begin a form.
+    seen: BytesMut,
+    held: Held,
+    ended: bool,
 }
 
 /// Opens a `RawReply`; nobody else has one.
 pub struct Key(());
 
-async fn in_body(body: &Bytes, tenant: &Arc<Tenant>) -> bool {
-    if body.len() <= SCRUB_INLINE_BYTES_MAX || tenant.scrubber.forms.is_none() {
-        return tenant.scrubber.finds(body);
-    }
-    let (body, tenant) = (body.clone(), tenant.clone());
-    // A search that did not end found something, as far as we know.
-    tokio::task::spawn_blocking(move || tenant.scrubber.finds(&body)).await.unwrap_or(true)
+pub struct Scrubber(Search);
+
+enum Search {
+    /// There are no credentials.
+    Nothing,
+    For(Automate),
+    /// No automaton could be built, so every reply is one that was not searched.
+    Everything,
 }
 
-fn forms(secret: &[u8]) -> Vec<Vec<u8>> {
-    let mut forms = spellings(secret);
-    let decoded = BASE64_STANDARD.decode(secret).or_else(|_| BASE64_STANDARD_NO_PAD.decode(secret));
-    if let Ok(inner) = decoded.or_else(|_| BASE64_URL_SAFE_NO_PAD.decode(secret))
-        && inner.len() >= 2 * FORM_BYTES_MIN
-        && inner.iter().all(|byte| matches!(byte, b' '..=b'~'))
-    {
-        forms.extend(spellings(&inner));
-    }
-    forms.retain(|form| form.len() >= FORM_BYTES_MIN);
-    forms
+struct Automate {
+    automaton: NFA,
+    start: StateID,
+    /// For each state but the start, how many bytes of a form have been seen in it; in the order of the states.
+    depths: Vec<(StateID, u32)>,
 }
 
-fn spellings(secret: &[u8]) -> Vec<Vec<u8>> {
-    let mut forms = vec![secret.to_vec()];
-    for offset in 0..3 {
-        forms.push(inner_base64(secret, offset));
-        forms.push(inner_base64(secret, offset).iter().map(url_safe).collect());
-    }
-    forms.push(each(secret, |text, byte| write!(text, "{byte:02x}")));
-    forms.push(each(secret, |text, byte| write!(text, "%{byte:02x}")));
-    forms.push(each(secret, |text, byte| write!(text, "\\u{byte:04x}")));
-    forms.push(each(secret, |text, byte| write!(text, "\\x{byte:02x}")));
-    // As encodeURIComponent and as form encoding write it.
-    let kept = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&byte);
-    forms.push(each(secret, |text, byte| match byte {
-        byte if kept(byte) => write!(text, "{}", char::from(byte)),
-        byte => write!(text, "%{byte:02x}"),
-    }));
-    forms.push(url::form_urlencoded::byte_serialize(secret).collect::<String>().into_bytes());
-    for inside in [json(secret), json(secret).replace('/', "\\/"), html(secret)] {
-        forms.push(inside.into_bytes());
-    }
-    forms
-}
+/// How far the search of one text has come.
+#[derive(Clone, Copy, Default)]
+struct Scan(Option<StateID>);
 
-fn each(secret: &[u8], mut write: impl FnMut(&mut String, u8) -> std::fmt::Result) -> Vec<u8> {
-    let mut text = String::new();
-    for byte in secret {
-        // Writing to a String does not fail.
-        let _ = write(&mut text, *byte);
+impl Scrubber {
+    pub fn new(credentials: &[Arc<Credential>]) -> Scrubber {
+        let forms: Vec<Vec<u8>> = credentials.iter().flat_map(|credential| forms(credential.value.expose())).collect();
+        if forms.is_empty() {
+            return Scrubber(Search::Nothing);
+        }
+        // Building fails only for more bytes of credentials than 31 bits count.
+        Scrubber(Automate::new(&forms).map_or(Search::Everything, Search::For))
     }
-    text.into_bytes()
-}
 
-/// The middle of the base64 text in which `secret` stands after `offset` other bytes: without the characters at both
-/// ends that depend on its neighbours.
-fn inner_base64(secret: &[u8], offset: usize) -> Vec<u8> {
-    let padded = [vec![0; offset], secret.to_vec()].concat();
-    let text = BASE64_STANDARD_NO_PAD.encode(&padded).into_bytes();
-    let first = (offset * 8).div_ceil(6);
-    let last = padded.len() * 8 / 6;
-    text.get(first..last).unwrap_or_default().to_vec()
-}
+    fn finds(&self, text: &[u8]) -> bool {
+        self.finds_more(&mut Scan::default(), text)
+    }
 
-fn url_safe(byte: &u8) -> u8 {
-    match byte {
-        b'+' => b'-',
-        b'/' => b'_',
-        other => *other,
+    /// Whether `text`, behind all that `scan` has seen, ends or contains a form.
+    fn finds_more(&self, scan: &mut Scan, text: &[u8]) -> bool {
+        match &self.0 {
+            Search::Nothing => false,
+            Search::For(automate) => automate.finds(scan, text),
+            Search::Everything => true,
+        }
+    }
+
+    /// How many of the last bytes that `scan` has seen may be the beginning of a form.
+    fn withheld(&self, scan: Scan) -> usize {
+        match &self.0 {
+            Search::For(automate) => automate.depth(scan),
+            Search::Nothing | Search::Everything => 0,
+        }
     }
 }
 
-fn json(secret: &[u8]) -> String {
-    let quoted = serde_json::Value::from(String::from_utf8_lossy(secret)).to_string();
-    quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().to_owned()
+impl Automate {
+    fn new(forms: &[Vec<u8>]) -> Result<Automate, BuildError> {
+        let automaton = contiguous::Builder::new().ascii_case_insensitive(true).prefilter(false).build(forms)?;
+        // The default start kind has an unanchored one.
+        let start = automaton.start_state(Anchored::No).unwrap_or(StateID::ZERO);
+        let mut depths = Vec::new();
+        for form in forms {
+            let mut state = start;
+            for (depth, byte) in (1..).zip(form) {
+                state = automaton.next_state(Anchored::No, state, *byte);
+                depths.push((state, depth));
+            }
+        }
+        depths.sort_unstable();
+        depths.dedup();
+        depths.shrink_to_fit();
+        Ok(Automate { automaton, start, depths })
+    }
+
+    fn finds(&self, scan: &mut Scan, text: &[u8]) -> bool {
+        let mut state = scan.0.unwrap_or(self.start);
+        for byte in text {
+            state = self.automaton.next_state(Anchored::No, state, *byte);
+            if self.automaton.is_special(state) && self.automaton.is_match(state) {
+                return true;
+            }
+        }
+        scan.0 = Some(state);
+        false
+    }
+
+    fn depth(&self, scan: Scan) -> usize {
+        let Some(state) = scan.0.filter(|state| *state != self.start) else { return 0 };
+        let at = self.depths.binary_search_by_key(&state, |(state, _)| *state);
+        at.ok().and_then(|at| self.depths.get(at)).map_or(usize::MAX, |(_, depth)| *depth as usize)
+    }
 }
 
-fn html(secret: &[u8]) -> String {
-    let text = String::from_utf8_lossy(secret).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    text.replace('"', "&quot;").replace('\'', "&#39;")
+/// Looks into the head; the body is looked into as it comes.
+pub fn scrub(raw: RawReply, tenant: &Arc<Tenant>, budget: &Arc<Budget>) -> Result<(CleanHead, CleanBody), Failure> {
+    let (target, head, raw) = raw.open(&Key(()));
+    let RawHead { status, status_text, headers } = head;
+    let scrubber = &tenant.scrubber;
+    let in_headers =
+        headers.iter().any(|(name, value)| scrubber.finds(name.as_str().as_bytes()) || scrubber.finds(value.as_bytes()));
+    if in_headers || scrubber.finds(status_text.as_bytes()) || scrubber.finds(target.url().as_str().as_bytes()) {
+        return Err(echoed(tenant, &target));
+    }
+    let (seen, held, scan) = (BytesMut::new(), Held::new(budget), Scan::default());
+    let body = CleanBody { raw, tenant: tenant.clone(), target, scan, seen, held, ended: false };
+    Ok((CleanHead { status, status_text, headers }, body))
+}
+
+fn echoed(tenant: &Tenant, target: &Target) -> Failure {
+    let text = format!(
+        "the reply of {} contained a credential of tenant \"{}\" and was withheld; call something that does not echo it",
+        target.shown(),
+        tenant.name
+    );
+    Failure::policy(Reason::CredentialEchoed, "", text).about(target)
+}
+
+impl CleanBody {
+    /// Waits for more until `until`. May be dropped while it waits: then nothing was taken. A failure ends the body.
+    pub async fn more(&mut self, until: Instant) -> Result<Step, Failure> {
+        let before = self.seen.len();
+        let more = self.raw.more(&Key(()), &mut self.seen, until).await;
+        let step = more.map_err(|failure| failure.about(&self.target))?;
+        let new = self.seen.get(before..).unwrap_or_default();
+        self.held.more(new.len())?;
+        if self.tenant.scrubber.finds_more(&mut self.scan, new) {
+            return Err(echoed(&self.tenant, &self.target));
+        }
+        self.ended |= step == Step::End;
+        Ok(step)
+    }
+
+    /// As long as a part may take: an upstream that says nothing for that time is one that has stopped.
+    pub async fn more_in_time(&mut self) -> Result<Step, Failure> {
+        let step = self.more(Instant::now() + Duration::from_millis(BODY_IDLE_MS)).await?;
+        if step == Step::Nothing {
+            let text = format!(
+                "{} sent no further part of its reply within {BODY_IDLE_MS} ms; try again later",
+                self.raw.host()
+            );
+            return Err(Failure::timeout(text).about(&self.target));
+        }
+        Ok(step)
+    }
+
+    /// How many bytes may leave.
+    pub fn ready(&self) -> usize {
+        let withheld = if self.ended { 0 } else { self.tenant.scrubber.withheld(self.scan) };
+        self.seen.len().saturating_sub(withheld)
+    }
+
+    /// Bytes that may leave, at most `bytes_max` of them, with their share of the budget.
+    pub fn take(&mut self, bytes_max: usize) -> (BytesMut, Held) {
+        let bytes = self.seen.split_to(self.ready().min(bytes_max));
+        let held = self.held.split(bytes.len());
+        (bytes, held)
+    }
+
+    pub fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Body bytes as they came from the upstream.
+    pub fn bytes_in(&self) -> u64 {
+        self.raw.bytes_in()
+    }
 }

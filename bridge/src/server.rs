@@ -10,7 +10,7 @@ use crate::reload::Directory;
 use crate::resolve::{self, Lookup};
 use crate::settings::Settings;
 use crate::tls::Roots;
-use crate::{dial, door};
+use crate::door;
 use mayfly_schemas::limits::{BRIDGE_CONNECTIONS_MAX, BRIDGE_THREADS_MAX, POOL_IDLE_MS, TENANTS_POLL_MS};
 use rustls::pki_types::CertificateDer;
 use std::future::Future;
@@ -59,7 +59,7 @@ pub async fn serve_in(
         audit,
         lookup: world.lookup.unwrap_or_else(resolve::system),
         roots: Arc::new(Roots::with(world.roots)),
-        budget: Arc::new(dial::Budget::default()),
+        budget: Arc::default(),
         sessions: Arc::default(),
     });
     shared.directory.tell();
