@@ -3,7 +3,7 @@
 //! Security boundary: yes; what comes back is bounded here while it arrives, and opens only with the key of `scrub.rs`.
 
 use crate::ask::Body;
-use crate::budget::{Budget, Held};
+use crate::budget::{self, Budget};
 use crate::decode::{Coding, Decoder, Undecodable};
 use crate::dial::{Upstreams, broken};
 use crate::failure::Failure;
@@ -25,8 +25,6 @@ pub struct RawBody {
     bytes_max: u64,
     bytes_in: u64,
     bytes: u64,
-    /// What the decoder keeps.
-    window: Held,
 }
 
 /// Where it comes from. Dropped, an HTTP/1 connection is closed and an HTTP/2 stream reset.
@@ -51,12 +49,17 @@ pub enum Step {
 }
 
 impl RawBody {
-    pub fn new(source: Source, coding: Option<Coding>, bytes_max: u64, budget: &Arc<Budget>) -> Result<RawBody, Failure> {
-        let (host, window) = (source.origin.host.clone(), Held::new(budget));
-        let decoder = coding.filter(|_| !source.bodiless).map(Decoder::new);
+    pub fn new(
+        source: Source,
+        coding: Option<Coding>,
+        bytes_max: u64,
+        budget: &Arc<Budget>,
+    ) -> Result<RawBody, Failure> {
+        let host = source.origin.host.clone();
+        let decoder = coding.map(|coding| Decoder::new(coding, budget));
         // A declared length that is too large need not be waited for.
         let declared = source.incoming.size_hint().lower();
-        let body = RawBody { source: Some(source), decoder, host, bytes_max, bytes_in: 0, bytes: 0, window };
+        let body = RawBody { source: Some(source), decoder, host, bytes_max, bytes_in: 0, bytes: 0 };
         match &body.source {
             Some(source) if declared > bytes_max && !source.bodiless && body.decoder.is_none() => Err(body.too_large()),
             _ => Ok(body),
@@ -73,7 +76,12 @@ impl RawBody {
     }
 
     /// Puts what comes next behind what is in `to`. May be dropped while it waits: then nothing was taken.
-    pub async fn more(&mut self, _only_scrub_has_one: &Key, to: &mut BytesMut, until: Instant) -> Result<Step, Failure> {
+    pub async fn more(
+        &mut self,
+        _only_scrub_has_one: &Key,
+        to: &mut BytesMut,
+        until: Instant,
+    ) -> Result<Step, Failure> {
         loop {
             if let Some(step) = self.decode(to)? {
                 return Ok(step);
@@ -108,7 +116,7 @@ impl RawBody {
         to.resize(before + DECODE_STEP_BYTES, 0);
         let written = decoder.step(to.get_mut(before..).unwrap_or_default());
         to.truncate(before + *written.as_ref().unwrap_or(&0));
-        let (kept, over) = (decoder.window_bytes(), decoder.is_over());
+        let over = decoder.is_over();
         match written {
             Err(undecodable) => Err(self.undecodable(undecodable)),
             Ok(0) if over => {
@@ -119,7 +127,6 @@ impl RawBody {
             Ok(0) => Ok(None),
             Ok(written) => {
                 self.count(written)?;
-                self.window.grow_to(kept)?;
                 Ok(Some(Step::More))
             }
         }
@@ -158,6 +165,7 @@ impl RawBody {
             Undecodable::Corrupt => Failure::network(format!(
                 "the reply of {host} is not what its content-encoding says, or was damaged; try again later"
             )),
+            Undecodable::NoRoom => budget::full(),
             Undecodable::Bomb => Failure::limit(format!(
                 "the reply of {host} becomes more than {DECODE_RATIO_MAX} times larger when it is decompressed; ask for less of it"
             )),

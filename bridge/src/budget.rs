@@ -26,14 +26,9 @@ impl Held {
         let before = self.budget.0.fetch_add(bytes as u64, Relaxed);
         self.bytes += bytes as u64;
         if before + bytes as u64 > BRIDGE_BODIES_BYTES_MAX {
-            return Err(Failure::network("too many large bodies are on their way at once; try again later"));
+            return Err(full());
         }
         Ok(())
-    }
-
-    /// For something that only grows.
-    pub fn grow_to(&mut self, bytes: u64) -> Result<(), Failure> {
-        self.more(usize::try_from(bytes.saturating_sub(self.bytes)).unwrap_or(usize::MAX))
     }
 
     /// The share of `bytes` that go elsewhere, to be given back there.
@@ -53,4 +48,8 @@ impl Drop for Held {
     fn drop(&mut self) {
         self.budget.0.fetch_sub(self.bytes, Relaxed);
     }
+}
+
+pub fn full() -> Failure {
+    Failure::network("too many large bodies are on their way at once; try again later")
 }

@@ -8,12 +8,14 @@
 //! is C, in the process that holds the credentials. No server needs it: it sends what it is asked for. Rejected too:
 //! async-compression, whose Brotli comes with an encoder three times the decoder's size.
 
+use crate::brotli::Brotli;
+use crate::budget::Budget;
 use crate::gzip::{Gzip, inflate};
-use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use flate2::Decompress;
 use http::header::{CONTENT_ENCODING, HeaderMap};
-use mayfly_schemas::limits::{DECODE_FREE_BYTES, DECODE_RATIO_MAX, DECODE_WINDOW_BYTES_MAX};
+use mayfly_schemas::limits::{DECODE_FREE_BYTES, DECODE_RATIO_MAX};
+use std::sync::Arc;
 
 /// What we tell servers that we can read.
 pub const ACCEPTED: &str = "gzip, deflate, br";
@@ -25,15 +27,14 @@ pub enum Coding {
     Brotli,
 }
 
-/// Not what its `content-encoding` says, or broken off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Corrupt;
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Undecodable {
+    /// Not what its `content-encoding` says.
     Corrupt,
     /// It becomes larger than anything honest does.
     Bomb,
+    /// Other bodies take the memory that it asks for.
+    NoRoom,
 }
 
 /// A content-encoding that we did not ask for, or more than one.
@@ -76,23 +77,15 @@ enum Engine {
         inflate: Option<Box<Decompress>>,
         over: bool,
     },
-    Brotli {
-        state: Box<BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>>,
-        over: bool,
-    },
+    Brotli(Box<Brotli>),
 }
 
 impl Decoder {
-    pub fn new(coding: Coding) -> Decoder {
-        let alloc = StandardAlloc::default;
+    pub fn new(coding: Coding, budget: &Arc<Budget>) -> Decoder {
         let engine = match coding {
             Coding::Gzip => Engine::Gzip(Box::new(Gzip::new())),
             Coding::Deflate => Engine::Deflate { inflate: None, over: false },
-            // Strict: without the windows of up to a gibibyte that are not in RFC 7932.
-            Coding::Brotli => {
-                let state = Box::new(BrotliState::new_strict(alloc(), alloc(), alloc()));
-                Engine::Brotli { state, over: false }
-            }
+            Coding::Brotli => Engine::Brotli(Box::new(Brotli::new(budget))),
         };
         Decoder { input: Bytes::new(), hungry: true, engine, read: 0, written: 0 }
     }
@@ -110,7 +103,7 @@ impl Decoder {
     /// Writes what can be had to `to`, and says how much that is; 0: nothing without a next piece.
     pub fn step(&mut self, to: &mut [u8]) -> Result<usize, Undecodable> {
         let before = self.input.len();
-        let written = self.engine.step(&mut self.input, to).map_err(|Corrupt| Undecodable::Corrupt)?;
+        let written = self.engine.step(&mut self.input, to)?;
         self.hungry = written == 0;
         self.read += (before - self.input.len()) as u64;
         self.written += written as u64;
@@ -129,21 +122,14 @@ impl Decoder {
     pub fn may_end(&self) -> bool {
         self.read == 0 || self.engine.may_end()
     }
-
-    /// How much of what it wrote it keeps.
-    pub fn window_bytes(&self) -> u64 {
-        match self.engine {
-            Engine::Gzip(_) | Engine::Deflate { .. } => 32 * 1024,
-            Engine::Brotli { .. } => self.written.min(DECODE_WINDOW_BYTES_MAX),
-        }
-    }
 }
 
 impl Engine {
-    fn step(&mut self, input: &mut Bytes, to: &mut [u8]) -> Result<usize, Corrupt> {
+    fn step(&mut self, input: &mut Bytes, to: &mut [u8]) -> Result<usize, Undecodable> {
         match self {
             Engine::Gzip(gzip) => gzip.step(input, to),
-            Engine::Deflate { over: true, .. } | Engine::Brotli { over: true, .. } => Ok(0),
+            Engine::Brotli(brotli) => brotli.step(input, to),
+            Engine::Deflate { over: true, .. } => Ok(0),
             Engine::Deflate { inflate: state, over } => {
                 let Some(first) = input.first() else {
                     return state.as_mut().map_or(Ok(0), |state| inflate(state, input, to).map(|(written, _)| written));
@@ -154,18 +140,14 @@ impl Engine {
                 *over = ended;
                 Ok(written)
             }
-            Engine::Brotli { state, over } => {
-                let (written, ended) = brotli(state, input, to)?;
-                *over = ended;
-                Ok(written)
-            }
         }
     }
 
     fn is_over(&self) -> bool {
         match self {
             Engine::Gzip(gzip) => gzip.is_over(),
-            Engine::Deflate { over, .. } | Engine::Brotli { over, .. } => *over,
+            Engine::Brotli(brotli) => brotli.is_over(),
+            Engine::Deflate { over, .. } => *over,
         }
     }
 
@@ -174,29 +156,5 @@ impl Engine {
             Engine::Gzip(gzip) => gzip.may_end(),
             _ => self.is_over(),
         }
-    }
-}
-
-type Brotli = BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>;
-
-/// How much it wrote, and whether its stream ended.
-fn brotli(state: &mut Brotli, input: &mut Bytes, to: &mut [u8]) -> Result<(usize, bool), Corrupt> {
-    let (mut in_left, mut in_at) = (input.len(), 0);
-    let (mut out_left, mut out_at, mut total) = (to.len(), 0, 0);
-    let result = BrotliDecompressStream(
-        &mut in_left,
-        &mut in_at,
-        input,
-        &mut out_left,
-        &mut out_at,
-        to,
-        &mut total,
-        state,
-    );
-    input.advance(in_at.min(input.len()));
-    match result {
-        BrotliResult::ResultFailure => Err(Corrupt),
-        BrotliResult::ResultSuccess => Ok((out_at, true)),
-        BrotliResult::NeedsMoreInput | BrotliResult::NeedsMoreOutput => Ok((out_at, false)),
     }
 }

@@ -238,11 +238,7 @@ async fn http2(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, hos
 }
 
 /// The head for the script, and how the body is to be read.
-fn read_head(
-    head: http::response::Parts,
-    host: &str,
-    bodiless: bool,
-) -> Result<(RawHead, Option<Coding>), Failure> {
+fn read_head(head: http::response::Parts, host: &str, bodiless: bool) -> Result<(RawHead, Option<Coding>), Failure> {
     if head.status.is_informational() {
         return Err(Failure::network(format!("{host} switched to another protocol, which nobody asked for")));
     }
@@ -300,10 +296,16 @@ pub fn broken(error: &hyper::Error, host: &str) -> Failure {
     }
     let text = if error.is_parse() {
         "did not answer with valid HTTP"
-    } else if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
+    } else if error.is_incomplete_message() || error.is_closed() || error.is_canceled() || is_early_end(error) {
         "closed the connection before its reply was complete"
     } else {
         "broke off the connection"
     };
     Failure::network(format!("{host} {text}; try again later"))
+}
+
+/// An end inside a body: hyper tells of it as of any other failure of reading.
+fn is_early_end(error: &hyper::Error) -> bool {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>());
+    source.is_some_and(|error| error.kind() == std::io::ErrorKind::UnexpectedEof)
 }

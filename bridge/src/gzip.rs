@@ -6,7 +6,7 @@
 //! Members that follow one another are one text, as the RFC says; what follows the last one and is no member is ignored,
 //! as browsers do.
 
-use crate::decode::Corrupt;
+use crate::decode::Undecodable::{self, Corrupt};
 use bytes::{Buf, Bytes};
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 use mayfly_schemas::limits::GZIP_HEADER_BYTES_MAX;
@@ -53,7 +53,7 @@ impl Gzip {
     }
 
     /// Writes what can be had of `input` to `to`, and says how much that is.
-    pub fn step(&mut self, input: &mut Bytes, to: &mut [u8]) -> Result<usize, Corrupt> {
+    pub fn step(&mut self, input: &mut Bytes, to: &mut [u8]) -> Result<usize, Undecodable> {
         loop {
             match &mut self.stage {
                 Stage::Header(header) => {
@@ -104,7 +104,7 @@ impl Gzip {
 }
 
 /// One call of the decompressor: how much it wrote, and whether its stream ended.
-pub fn inflate(inflate: &mut Decompress, input: &mut Bytes, to: &mut [u8]) -> Result<(usize, bool), Corrupt> {
+pub fn inflate(inflate: &mut Decompress, input: &mut Bytes, to: &mut [u8]) -> Result<(usize, bool), Undecodable> {
     let (read, written) = (inflate.total_in(), inflate.total_out());
     let status = inflate.decompress(input, to, FlushDecompress::None).map_err(|_| Corrupt)?;
     let (read, written) = (inflate.total_in() - read, inflate.total_out() - written);
@@ -118,7 +118,7 @@ impl Header {
     }
 
     /// Takes what belongs to the header; true when that was its end.
-    fn pass(&mut self, input: &mut Bytes) -> Result<bool, Corrupt> {
+    fn pass(&mut self, input: &mut Bytes) -> Result<bool, Undecodable> {
         loop {
             let skipped = self.skip.min(input.len());
             self.skip -= skipped;
@@ -157,7 +157,7 @@ impl Header {
         }
     }
 
-    fn advance(&mut self, input: &mut Bytes, bytes: usize) -> Result<(), Corrupt> {
+    fn advance(&mut self, input: &mut Bytes, bytes: usize) -> Result<(), Undecodable> {
         self.bytes_left = self.bytes_left.checked_sub(bytes).ok_or(Corrupt)?;
         input.advance(bytes);
         Ok(())

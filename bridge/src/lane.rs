@@ -17,6 +17,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
+use std::time::Duration;
 
 /// What all threads share.
 pub struct Shared {
@@ -25,6 +26,8 @@ pub struct Shared {
     pub lookup: Lookup,
     pub roots: Arc<Roots>,
     pub budget: Arc<Budget>,
+    /// How long an upstream may be silent inside a body.
+    pub body_idle: Duration,
     pub sessions: Arc<AtomicU32>,
 }
 

@@ -26,6 +26,7 @@ mod addresses;
 mod ask;
 mod audit;
 mod body;
+mod brotli;
 mod budget;
 mod decide;
 mod decode;

@@ -20,17 +20,17 @@
 
 use crate::ask::Target;
 use crate::body::{RawBody, Step};
-use crate::budget::{Budget, Held};
+use crate::budget::Held;
 use crate::dial::{RawHead, RawReply};
 use crate::failure::{Failure, Reason};
 use crate::forms::forms;
+use crate::lane::Shared;
 use crate::tenants::{Credential, Tenant};
 use aho_corasick::automaton::Automaton;
 use aho_corasick::nfa::contiguous::{self, NFA};
 use aho_corasick::{Anchored, BuildError, automaton::StateID};
 use bytes::BytesMut;
 use http::HeaderMap;
-use mayfly_schemas::limits::BODY_IDLE_MS;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -47,6 +47,8 @@ pub struct CleanBody {
     raw: RawBody,
     tenant: Arc<Tenant>,
     target: Target,
+    /// How long the upstream may be silent.
+    idle: Duration,
     scan: Scan,
     /// Searched; the end of it may begin a form.
     seen: BytesMut,
@@ -149,17 +151,19 @@ impl Automate {
 }
 
 /// Looks into the head; the body is looked into as it comes.
-pub fn scrub(raw: RawReply, tenant: &Arc<Tenant>, budget: &Arc<Budget>) -> Result<(CleanHead, CleanBody), Failure> {
+pub fn scrub(raw: RawReply, tenant: &Arc<Tenant>, shared: &Shared) -> Result<(CleanHead, CleanBody), Failure> {
     let (target, head, raw) = raw.open(&Key(()));
     let RawHead { status, status_text, headers } = head;
     let scrubber = &tenant.scrubber;
-    let in_headers =
-        headers.iter().any(|(name, value)| scrubber.finds(name.as_str().as_bytes()) || scrubber.finds(value.as_bytes()));
+    let in_headers = headers
+        .iter()
+        .any(|(name, value)| scrubber.finds(name.as_str().as_bytes()) || scrubber.finds(value.as_bytes()));
     if in_headers || scrubber.finds(status_text.as_bytes()) || scrubber.finds(target.url().as_str().as_bytes()) {
         return Err(echoed(tenant, &target));
     }
-    let (seen, held, scan) = (BytesMut::new(), Held::new(budget), Scan::default());
-    let body = CleanBody { raw, tenant: tenant.clone(), target, scan, seen, held, ended: false };
+    let (seen, held, scan) = (BytesMut::new(), Held::new(&shared.budget), Scan::default());
+    let (tenant, idle) = (tenant.clone(), shared.body_idle);
+    let body = CleanBody { raw, tenant, target, idle, scan, seen, held, ended: false };
     Ok((CleanHead { status, status_text, headers }, body))
 }
 
@@ -187,14 +191,12 @@ impl CleanBody {
         Ok(step)
     }
 
-    /// As long as a part may take: an upstream that says nothing for that time is one that has stopped.
+    /// Waits as long as the upstream may be silent.
     pub async fn more_in_time(&mut self) -> Result<Step, Failure> {
-        let step = self.more(Instant::now() + Duration::from_millis(BODY_IDLE_MS)).await?;
+        let step = self.more(Instant::now() + self.idle).await?;
         if step == Step::Nothing {
-            let text = format!(
-                "{} sent no further part of its reply within {BODY_IDLE_MS} ms; try again later",
-                self.raw.host()
-            );
+            let (host, ms) = (self.raw.host(), self.idle.as_millis());
+            let text = format!("{host} sent no further part of its reply within {ms} ms; try again later");
             return Err(Failure::timeout(text).about(&self.target));
         }
         Ok(step)
@@ -220,5 +222,70 @@ impl CleanBody {
     /// Body bytes as they came from the upstream.
     pub fn bytes_in(&self) -> u64 {
         self.raw.bytes_in()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scrubber(secrets: &[&str]) -> Scrubber {
+        let forms: Vec<Vec<u8>> = secrets.iter().flat_map(|secret| forms(secret.as_bytes())).collect();
+        Scrubber(Automate::new(&forms).map_or(Search::Everything, Search::For))
+    }
+
+    /// The longest end of `text` that begins a form, found the slow way.
+    fn longest_beginning(forms: &[Vec<u8>], text: &[u8]) -> usize {
+        let begins = |form: &[u8], length: usize| {
+            let end = text.get(text.len() - length..).unwrap_or_default();
+            form.get(..length).is_some_and(|start| start.eq_ignore_ascii_case(end))
+        };
+        let longest = |form: &Vec<u8>| (0..=form.len().min(text.len())).rev().find(|length| begins(form, *length));
+        forms.iter().filter_map(longest).max().unwrap_or(0)
+    }
+
+    #[test]
+    fn every_form_is_found_wherever_it_is_cut_and_withheld_to_its_first_byte() {
+        let secret = "cA~+/nary\"?&<\\key>'\u{e9}%20=1234";
+        let scrubber = scrubber(&[secret]);
+        for form in forms(secret.as_bytes()) {
+            for cut in 1..form.len() {
+                let (first, second) = form.split_at(cut);
+                let mut scan = Scan::default();
+                assert!(!scrubber.finds_more(&mut scan, b"before. "));
+                if scrubber.finds_more(&mut scan, first) {
+                    continue; // A shorter form is inside.
+                }
+                assert!(scrubber.withheld(scan) >= cut, "{form:?} at {cut}");
+                assert!(scrubber.finds_more(&mut scan, second), "{form:?} at {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn exactly_the_longest_beginning_of_a_form_is_withheld() {
+        let secrets = ["abcabcabd-the-key", "ABCABx", "bcabcabcabca", "0000000001"];
+        let forms: Vec<Vec<u8>> = secrets.iter().flat_map(|secret| forms(secret.as_bytes())).collect();
+        let scrubber = scrubber(&secrets);
+        // All the texts of these letters, among them every overlap of the beginnings.
+        let (mut text, mut scan, mut seed) = (Vec::new(), Scan::default(), 1_u32);
+        for _ in 0..30_000 {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let byte = *b"aAbBc0%\\".get(seed as usize >> 24 & 7).unwrap_or(&b'x');
+            if scrubber.finds_more(&mut scan, &[byte]) {
+                (text, scan) = (Vec::new(), Scan::default());
+                continue;
+            }
+            text.push(byte);
+            text.drain(..text.len().saturating_sub(200));
+            assert_eq!(scrubber.withheld(scan), longest_beginning(&forms, &text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_searched_is_withheld() {
+        let impossible = Scrubber(Search::Everything);
+        assert!(impossible.finds(b"x") && impossible.finds(b""));
+        assert!(!Scrubber::new(&[]).finds(b"x"));
     }
 }

@@ -248,12 +248,7 @@ impl Run {
         }
     }
 
-    async fn hop(
-        &self,
-        ask: &Ask,
-        response_bytes: u64,
-        call: &mut Call,
-    ) -> Result<(CleanHead, CleanBody), Failure> {
+    async fn hop(&self, ask: &Ask, response_bytes: u64, call: &mut Call) -> Result<(CleanHead, CleanBody), Failure> {
         let tenant = self.lane.shared.directory.tenant(&self.tenant.name).ok_or_else(|| self.tenant_gone(ask))?;
         let upstreams = self.lane.upstreams(&tenant);
         let permit = decide(&tenant, ask)?;
@@ -262,7 +257,7 @@ impl Run {
         let signed = sign(pinned);
         call.sends(signed.credential(), ask.body.whole_bytes());
         let raw = dial(signed, &upstreams, response_bytes).await?;
-        let (head, body) = scrub(raw, &tenant, &self.lane.shared.budget)?;
+        let (head, body) = scrub(raw, &tenant, &self.lane.shared)?;
         call.received(head.status);
         Ok((head, body))
     }

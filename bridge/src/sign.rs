@@ -14,7 +14,11 @@ use crate::ask::{Ask, Body, Target};
 use crate::decode;
 use crate::outgoing::Outgoing;
 use crate::resolve::Pinned;
-use http::header::{ACCEPT, ACCEPT_ENCODING, CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, RANGE, USER_AGENT};
+use http::Method;
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, RANGE, USER_AGENT,
+};
+use hyper::body::Body as _;
 use std::net::SocketAddr;
 
 /// A request with all it needs. Only `sign` makes it.
@@ -130,10 +134,15 @@ impl Signed {
     }
 
     fn request(&self, uri: String, body: Outgoing) -> Option<http::Request<Outgoing>> {
+        let empty = body.is_end_stream();
         let mut request = http::Request::new(body);
         *request.method_mut() = self.target.method().clone();
         *request.uri_mut() = uri.parse().ok()?;
         *request.headers_mut() = self.headers.clone();
+        if empty && matches!(*self.target.method(), Method::POST | Method::PUT) {
+            // As fetch does; hyper says nothing, and some servers ask for it.
+            request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         Some(request)
     }
 }

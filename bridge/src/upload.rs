@@ -77,7 +77,9 @@ impl Uploads {
             }
             Some(taken) => {
                 slots.insert(call, taken);
-                return Err(Failure::usage(format!("call {call} has had an upload; give each call a number of its own")));
+                return Err(Failure::usage(format!(
+                    "call {call} has had an upload; give each call a number of its own"
+                )));
             }
         };
         let _ = feed.claimed.set(());
@@ -206,7 +208,9 @@ impl Feed {
         let given = self.given.get().saturating_add(more);
         self.given.set(given);
         let wrong = |length, word| {
-            let text = format!("the request body is {word} than the {length} bytes of its content-length header; leave it out");
+            let text = format!(
+                "the request body is {word} than the {length} bytes of its content-length header; leave it out"
+            );
             Err(Failure::usage(text))
         };
         match self.length.get() {

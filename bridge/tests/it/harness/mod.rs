@@ -2,6 +2,7 @@
 //! May touch: loopback and temporary folders.
 //! Security boundary: no.
 
+pub mod peer;
 pub mod upstream;
 
 use capnp_rpc::{RpcSystem, rpc_twoparty_capnp::Side, twoparty::VatNetwork};
@@ -138,21 +139,23 @@ impl Bridge {
     }
 
     pub async fn connect(&self) -> Connection {
-        let stream = tokio::net::UnixStream::connect(self.socket()).await.unwrap();
-        let (read, write) = stream.into_split();
+        let stream = std::os::unix::net::UnixStream::connect(self.socket()).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        let socket = stream.try_clone().unwrap();
+        let (read, write) = tokio::net::UnixStream::from_std(stream).unwrap().into_split();
         let mut options = capnp::message::ReaderOptions::new();
         options.traversal_limit_in_words(Some(32 << 20));
         let network = VatNetwork::new(read.compat(), write.compat_write(), Side::Client, options);
         let mut rpc = RpcSystem::new(Box::new(network), None);
         let bridge = rpc.bootstrap(Side::Server);
         let driver = tokio_util::task::AbortOnDropHandle::new(tokio::task::spawn_local(async move { drop(rpc.await) }));
-        Connection { bridge, _driver: driver }
+        Connection { bridge, socket, _driver: driver }
     }
 
     pub async fn session(&self, token: &str) -> Opened {
         let connection = self.connect().await;
         let session = connection.open(token).await.unwrap();
-        Opened { session, _connection: connection }
+        Opened { session, connection }
     }
 
     /// Ends the bridge and gives its audit.
@@ -179,13 +182,14 @@ impl Drop for Bridge {
 
 pub struct Connection {
     pub bridge: bridge::Client,
+    socket: std::os::unix::net::UnixStream,
     _driver: tokio_util::task::AbortOnDropHandle<()>,
 }
 
 /// A session and the connection it lives on.
 pub struct Opened {
     pub session: session::Client,
-    _connection: Connection,
+    pub connection: Connection,
 }
 
 #[derive(Debug, PartialEq)]
@@ -196,6 +200,11 @@ pub struct Refused {
 }
 
 impl Connection {
+    /// As when this process dies: nothing is released.
+    pub fn cut(&self) {
+        self.socket.shutdown(std::net::Shutdown::Both).unwrap();
+    }
+
     pub async fn open(&self, token: &str) -> Result<session::Client, Refused> {
         let mut request = self.bridge.open_request();
         let mut ask = request.get().init_ask();
