@@ -117,7 +117,8 @@ impl Progress {
         }
     }
 
-    fn moved(&self, bytes: usize) -> u64 {
+    /// Gives what has been sent with this.
+    pub fn moved(&self, bytes: usize) -> u64 {
         let ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.moved_ms.store(ms, Relaxed);
         self.sent.fetch_add(bytes as u64, Relaxed) + bytes as u64

@@ -8,11 +8,16 @@
 //! As: the forms of `forms.rs`, each in any letter case.
 //!
 //! A body is searched while it arrives, by an automaton (Aho-Corasick) that is stepped byte by byte and kept between the
-//! pieces. Its state after a piece is the longest end of what has come that begins a form, so exactly those bytes wait for
-//! the next piece: a form that is cut anywhere is found before any of it has left, and text without the beginning of one is
-//! not delayed. Rejected: keeping back as many bytes as the longest form has, which holds up every event stream; searching
-//! the last bytes again with each piece, which single bytes make quadratic. The automaton is the compact one; the full
-//! table would be faster, and megabytes for each credential.
+//! pieces. No form has a control character in it, so what came up to the last one (a line end, mostly) may leave; what came
+//! after it waits, as far as the longest form could reach back. A form that is cut anywhere is so found before any of it has
+//! left, and events, which end with a line, are not delayed.
+//!
+//! How much waits must not depend on what the credential is. Rejected for that: to keep back only what could begin a form,
+//! which the automaton's state would tell. A script that has a host to send it texts, or to store them, sees in the sizes of
+//! the parts which of its guesses begins a credential, and has it letter by letter. Rejected too: to keep back as many bytes
+//! as the longest form has whatever they are, which holds up each event until the next; to search the last bytes again with
+//! each piece, which single bytes make quadratic. The automaton is the compact one; the full table would be faster, and
+//! megabytes for each credential.
 //!
 //! What this cannot see: a secret reversed, enciphered, compressed by other means than a content-encoding, broken by line
 //! ends, in UTF-16, or told one byte per reply. So a credential belongs only on hosts that do not echo; this is the second
@@ -28,7 +33,7 @@ use crate::lane::Shared;
 use crate::tenants::{Credential, Tenant};
 use aho_corasick::automaton::Automaton;
 use aho_corasick::nfa::contiguous::{self, NFA};
-use aho_corasick::{Anchored, BuildError, automaton::StateID};
+use aho_corasick::{Anchored, automaton::StateID};
 use bytes::BytesMut;
 use http::HeaderMap;
 use std::sync::Arc;
@@ -50,7 +55,7 @@ pub struct CleanBody {
     /// How long the upstream may be silent.
     idle: Duration,
     scan: Scan,
-    /// Searched; the end of it may begin a form.
+    /// Searched; the end of it may have to wait.
     seen: BytesMut,
     held: Held,
     ended: bool,
@@ -64,7 +69,7 @@ pub struct Scrubber(Search);
 enum Search {
     /// There are no credentials.
     Nothing,
-    For(Automate),
+    For(Box<Automate>),
     /// No automaton could be built, so every reply is one that was not searched.
     Everything,
 }
@@ -72,13 +77,17 @@ enum Search {
 struct Automate {
     automaton: NFA,
     start: StateID,
-    /// For each state but the start, how many bytes of a form have been seen in it; in the order of the states.
-    depths: Vec<(StateID, u32)>,
+    /// At least as many bytes as the longest form has; a power of two, so as not to tell a credential's length.
+    reach: usize,
 }
 
 /// How far the search of one text has come.
 #[derive(Clone, Copy, Default)]
-struct Scan(Option<StateID>);
+struct Scan {
+    state: Option<StateID>,
+    /// Bytes since the last one that is in no form.
+    open: usize,
+}
 
 impl Scrubber {
     pub fn new(credentials: &[Arc<Credential>]) -> Scrubber {
@@ -86,8 +95,12 @@ impl Scrubber {
         if forms.is_empty() {
             return Scrubber(Search::Nothing);
         }
-        // Building fails only for more bytes of credentials than 31 bits count.
-        Scrubber(Automate::new(&forms).map_or(Search::Everything, Search::For))
+        Scrubber::of(&forms)
+    }
+
+    /// No automaton is there only for more bytes of credentials than 31 bits count.
+    fn of(forms: &[Vec<u8>]) -> Scrubber {
+        Scrubber(Automate::new(forms).map_or(Search::Everything, |automate| Search::For(Box::new(automate))))
     }
 
     fn finds(&self, text: &[u8]) -> bool {
@@ -103,50 +116,45 @@ impl Scrubber {
         }
     }
 
-    /// How many of the last bytes that `scan` has seen may be the beginning of a form.
+    /// How many of the last bytes that `scan` has seen have to wait.
     fn withheld(&self, scan: Scan) -> usize {
         match &self.0 {
-            Search::For(automate) => automate.depth(scan),
+            Search::For(automate) => scan.open.min(automate.reach),
             Search::Nothing | Search::Everything => 0,
         }
     }
 }
 
+/// Control characters but the tab: no header can carry them, so no credential has them and none of its forms.
+fn is_in_no_form(byte: u8) -> bool {
+    byte.is_ascii_control() && byte != b'\t'
+}
+
 impl Automate {
-    fn new(forms: &[Vec<u8>]) -> Result<Automate, BuildError> {
-        let automaton = contiguous::Builder::new().ascii_case_insensitive(true).prefilter(false).build(forms)?;
-        // The default start kind has an unanchored one.
-        let start = automaton.start_state(Anchored::No).unwrap_or(StateID::ZERO);
-        let mut depths = Vec::new();
-        for form in forms {
-            let mut state = start;
-            for (depth, byte) in (1..).zip(form) {
-                state = automaton.next_state(Anchored::No, state, *byte);
-                depths.push((state, depth));
-            }
+    fn new(forms: &[Vec<u8>]) -> Option<Automate> {
+        let longest = forms.iter().map(Vec::len).max()?;
+        if forms.iter().flatten().any(|byte| is_in_no_form(*byte)) {
+            return None;
         }
-        depths.sort_unstable();
-        depths.dedup();
-        depths.shrink_to_fit();
-        Ok(Automate { automaton, start, depths })
+        let automaton = contiguous::Builder::new().ascii_case_insensitive(true).prefilter(false).build(forms).ok()?;
+        let start = automaton.start_state(Anchored::No).ok()?;
+        Some(Automate { automaton, start, reach: longest.next_power_of_two() })
     }
 
     fn finds(&self, scan: &mut Scan, text: &[u8]) -> bool {
-        let mut state = scan.0.unwrap_or(self.start);
+        let mut state = scan.state.unwrap_or(self.start);
         for byte in text {
             state = self.automaton.next_state(Anchored::No, state, *byte);
             if self.automaton.is_special(state) && self.automaton.is_match(state) {
                 return true;
             }
         }
-        scan.0 = Some(state);
+        scan.state = Some(state);
+        scan.open = match text.iter().rposition(|byte| is_in_no_form(*byte)) {
+            Some(at) => text.len() - at - 1,
+            None => scan.open.saturating_add(text.len()),
+        };
         false
-    }
-
-    fn depth(&self, scan: Scan) -> usize {
-        let Some(state) = scan.0.filter(|state| *state != self.start) else { return 0 };
-        let at = self.depths.binary_search_by_key(&state, |(state, _)| *state);
-        at.ok().and_then(|at| self.depths.get(at)).map_or(usize::MAX, |(_, depth)| *depth as usize)
     }
 }
 
@@ -229,30 +237,21 @@ impl CleanBody {
 mod tests {
     use super::*;
 
-    fn scrubber(secrets: &[&str]) -> Scrubber {
-        let forms: Vec<Vec<u8>> = secrets.iter().flat_map(|secret| forms(secret.as_bytes())).collect();
-        Scrubber(Automate::new(&forms).map_or(Search::Everything, Search::For))
-    }
+    const SECRET: &str = "cA~+/nary\"?&<\\key>'\u{e9}%20=1234";
 
-    /// The longest end of `text` that begins a form, found the slow way.
-    fn longest_beginning(forms: &[Vec<u8>], text: &[u8]) -> usize {
-        let begins = |form: &[u8], length: usize| {
-            let end = text.get(text.len() - length..).unwrap_or_default();
-            form.get(..length).is_some_and(|start| start.eq_ignore_ascii_case(end))
-        };
-        let longest = |form: &Vec<u8>| (0..=form.len().min(text.len())).rev().find(|length| begins(form, *length));
-        forms.iter().filter_map(longest).max().unwrap_or(0)
+    fn forms_of(secrets: &[&str]) -> Vec<Vec<u8>> {
+        secrets.iter().flat_map(|secret| forms(secret.as_bytes())).collect()
     }
 
     #[test]
-    fn every_form_is_found_wherever_it_is_cut_and_withheld_to_its_first_byte() {
-        let secret = "cA~+/nary\"?&<\\key>'\u{e9}%20=1234";
-        let scrubber = scrubber(&[secret]);
-        for form in forms(secret.as_bytes()) {
+    fn every_form_is_found_wherever_it_is_cut_and_none_of_it_has_left() {
+        let forms = forms_of(&[SECRET]);
+        let scrubber = Scrubber::of(&forms);
+        for form in &forms {
             for cut in 1..form.len() {
                 let (first, second) = form.split_at(cut);
                 let mut scan = Scan::default();
-                assert!(!scrubber.finds_more(&mut scan, b"before. "));
+                assert!(!scrubber.finds_more(&mut scan, b"a line\nand text "));
                 if scrubber.finds_more(&mut scan, first) {
                     continue; // A shorter form is inside.
                 }
@@ -263,28 +262,51 @@ mod tests {
     }
 
     #[test]
-    fn exactly_the_longest_beginning_of_a_form_is_withheld() {
-        let secrets = ["abcabcabd-the-key", "ABCABx", "bcabcabcabca", "0000000001"];
-        let forms: Vec<Vec<u8>> = secrets.iter().flat_map(|secret| forms(secret.as_bytes())).collect();
-        let scrubber = scrubber(&secrets);
-        // All the texts of these letters, among them every overlap of the beginnings.
-        let (mut text, mut scan, mut seed) = (Vec::new(), Scan::default(), 1_u32);
-        for _ in 0..30_000 {
-            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let byte = *b"aAbBc0%\\".get(seed as usize >> 24 & 7).unwrap_or(&b'x');
-            if scrubber.finds_more(&mut scan, &[byte]) {
-                (text, scan) = (Vec::new(), Scan::default());
-                continue;
+    fn what_waits_depends_on_line_ends_and_on_nothing_else() {
+        // Each begins in another way and has forms of other lengths, within the same power of two.
+        let scrubbers = ["guess-the-key-12", SECRET, "another-key-abcdefghijklmnopq"]
+            .map(|secret| Scrubber::of(&forms_of(&[secret])));
+        let texts = [
+            "guess-the-key-1",
+            "cA~+/nary",
+            "anoth",
+            "x",
+            "",
+            "67756573732d7468652d6b65792d",
+            "two\nlines",
+            "end\r\n",
+            "\0",
+            "a\tb",
+        ];
+        for text in texts {
+            for before in ["", "line\n", "no line "] {
+                let mut expected = None;
+                for scrubber in &scrubbers {
+                    let mut scan = Scan::default();
+                    assert!(
+                        !scrubber.finds_more(&mut scan, before.as_bytes())
+                            && !scrubber.finds_more(&mut scan, text.as_bytes())
+                    );
+                    let withheld = scrubber.withheld(scan);
+                    assert_eq!(*expected.get_or_insert(withheld), withheld, "{before:?} {text:?}");
+                }
             }
-            text.push(byte);
-            text.drain(..text.len().saturating_sub(200));
-            assert_eq!(scrubber.withheld(scan), longest_beginning(&forms, &text), "{text:?}");
         }
+        let mut scan = Scan::default();
+        assert!(!scrubbers[1].finds_more(&mut scan, &[b'x'; 100_000]));
+        assert_eq!(
+            scrubbers[1].withheld(scan),
+            256,
+            "the longest form has {}",
+            forms_of(&[SECRET]).iter().map(Vec::len).max().unwrap()
+        );
+        assert!(!scrubbers[1].finds_more(&mut scan, b"\n"));
+        assert_eq!(scrubbers[1].withheld(scan), 0);
     }
 
     #[test]
     fn what_could_not_be_searched_is_withheld() {
-        let impossible = Scrubber(Search::Everything);
+        let impossible = Scrubber::of(&[b"a form\nwith a line end".to_vec()]);
         assert!(impossible.finds(b"x") && impossible.finds(b""));
         assert!(!Scrubber::new(&[]).finds(b"x"));
     }

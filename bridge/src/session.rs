@@ -225,17 +225,17 @@ impl Run {
 
     async fn walk(&self, fetch: Fetch, call: &mut Call) -> Result<Arrived, Failure> {
         let response_bytes = fetch.response_bytes.min(self.tenant.ceilings.response_bytes);
-        let place = if fetch.stream { self.streams.enter() } else { None };
         let mut ask = Ask::parse(fetch.words)?;
         loop {
             call.asks(ask.target());
             let (head, mut body) = self.hop(&ask, response_bytes, call).await?;
             let next = redirect::next(&ask, &head, fetch.mode)?;
-            // Nobody sees what a redirect says besides: a short one is passed over, a long one is not waited for.
+            let place = if fetch.stream && next.is_none() { self.streams.enter() } else { None };
             let gathered = gather(&mut body, place.is_some() || next.is_some()).await;
             call.arrived(body.bytes_in());
-            gathered?;
+            // Nobody sees what a redirect says besides: a short one is passed over, a long one is not waited for.
             let Some(next) = next else {
+                gathered?;
                 let url = ask.target().url().as_str().to_owned();
                 return Ok(Arrived::new(head, (url, call.redirects() > 0), body, place));
             };

@@ -8,7 +8,7 @@
 //! before it had read everything, as in undici and Go. A part may come before its fetch: it waits for it for a moment.
 
 use crate::budget::{Budget, Held};
-use crate::failure::Failure;
+use crate::failure::{Failure, Reason};
 use crate::outgoing::{Outgoing, Part, Parts, Progress};
 use bytes::Bytes;
 use mayfly_schemas::limits::{
@@ -70,6 +70,10 @@ impl Uploads {
     pub fn open(self: &Rc<Self>, call: u32) -> Result<Rc<Upload>, Failure> {
         let mut slots = self.slots.borrow_mut();
         let (feed, parts) = match slots.remove(&call) {
+            None if slots.len() >= self.known_max => {
+                let text = format!("more than {} calls in one run; split the work", self.known_max);
+                return Err(Failure::policy(Reason::TooManyCalls, "", text));
+            }
             None => self.feed(),
             Some(Slot::Early(feed, parts)) => {
                 self.early.set(self.early.get().saturating_sub(1));
@@ -83,6 +87,8 @@ impl Uploads {
             }
         };
         let _ = feed.claimed.set(());
+        // The time of the call begins here, not with a part that came before it.
+        feed.progress.moved(0);
         slots.insert(call, Slot::Open(feed.clone()));
         Ok(Rc::new(Upload { parts: RefCell::new(Some(parts)), feed, uploads: self.clone(), call }))
     }

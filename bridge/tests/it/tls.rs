@@ -243,26 +243,26 @@ fn http2_carries_bodies_in_parts_both_ways_at_once() {
         });
         let (bridge, token) = bridge_to(&server, true);
         let opened = bridge.session(&token).await;
-        for (call, length) in [(1, ""), (2, "11")] {
+        for (call, length) in [(1, ""), (2, "14")] {
             let mut ask = post_upload(call, server.url("/"));
             if !length.is_empty() {
                 ask = ask.header("content-length", length);
             }
             let outcome = fetch(&opened.session, &ask).await;
             assert_eq!(outcome.header("x-length"), Some(length));
-            for part in ["one", "two", "three"] {
+            for part in ["one\n", "two\n", "three\n"] {
                 assert!(upload(&opened.session, call, part.as_bytes(), false).await);
                 assert_eq!(outcome.rest().read().await.bytes, part.as_bytes());
             }
             // With its length the body was whole before this.
             assert!(upload(&opened.session, call, b"", true).await || call == 2);
             let (bytes, last) = outcome.rest().all().await;
-            assert_eq!((bytes.as_slice(), last.bytes_in, last.failure), (&b""[..], 11, None));
+            assert_eq!((bytes.as_slice(), last.bytes_in, last.failure), (&b""[..], 14, None));
         }
         // Letting the reply go resets the stream and leaves the connection.
         let outcome = fetch(&opened.session, &post_upload(3, server.url("/"))).await;
-        assert!(upload(&opened.session, 3, b"one", false).await);
-        assert_eq!(outcome.rest().read().await.bytes, b"one");
+        assert!(upload(&opened.session, 3, b"one\n", false).await);
+        assert_eq!(outcome.rest().read().await.bytes, b"one\n");
         let before = dropped.load(SeqCst);
         drop(outcome);
         until("the server's stream has ended", || dropped.load(SeqCst) > before).await;
