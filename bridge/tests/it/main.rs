@@ -15,5 +15,6 @@ mod redirects;
 mod requests;
 mod secrets;
 mod speed;
+mod store;
 mod tenant_files;
 mod tls;
