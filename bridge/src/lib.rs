@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod settings;
+pub mod store;
 
 mod fields;
 mod patterns;

@@ -166,12 +166,51 @@ pub const CREDENTIAL_BYTES_MAX: usize = 16 * 1024;
 pub const TOKEN_BYTES_MAX: usize = 512;
 pub const IDENTIFIER_BYTES_MAX: usize = 256;
 
+/// Modules of one script, and the name of each.
+pub const SCRIPT_MODULES_MAX: usize = 64;
+pub const MODULE_NAME_BYTES_MAX: usize = 256;
+/// Stored scripts: of a tenant, and the sources of all their versions together.
+pub const SCRIPTS_MAX: u64 = 1_000;
+pub const SCRIPTS_BYTES_MAX: u64 = 1024 * MIB;
+/// Versions kept of one script, and their sources together; the oldest go first, the current one stays.
+pub const SCRIPT_VERSIONS_MAX: u64 = 100;
+pub const SCRIPT_VERSIONS_BYTES_MAX: u64 = 32 * MIB;
+/// Requests to `/v1/scripts` of one tenant. Not counted with its runs: who is at that limit may need a rollback.
+pub const SCRIPT_REQUESTS_IN_FLIGHT: u32 = 16;
+pub const SCRIPT_REQUESTS_PER_MINUTE: u32 = 6_000;
+/// Entries of one list when nobody says, and at most.
+pub const LIST_ENTRIES: u32 = 100;
+pub const LIST_ENTRIES_MAX: u32 = 1_000;
+/// Entity tags in one `If-Match` or `If-None-Match`.
+pub const CONDITION_TAGS_MAX: usize = 32;
+/// Routes of one tenant, and the length of a route's path.
+pub const ROUTES_MAX: usize = 1_000;
+pub const ROUTE_PATH_BYTES_MAX: usize = 1_024;
+
+/// What a thread of the store may have waiting; above it a request is refused.
+pub const STORE_QUEUE_MAX: usize = 256;
+/// Threads that read the store; one more writes.
+pub const STORE_READERS: usize = 2;
+/// How long another process may hold the database, and how long a request waits for the store in all.
+pub const STORE_BUSY_MS: u64 = 5_000;
+pub const STORE_WAIT_MS: u64 = 15_000;
+/// How long the bridge believes that a version is the current one without looking. A deploy through the same bridge
+/// ends it at once; this is for what others write.
+pub const SCRIPT_CURRENT_MS: u64 = 1_000;
+pub const SCRIPT_CURRENT_MAX: u64 = 10_000;
+/// Texts of stored scripts kept in memory, in the bridge and in a runtime.
+pub const SCRIPT_TEXTS_BYTES_MAX: u64 = 64 * MIB;
+/// How often a runtime asks which hosts have routes.
+pub const ROUTE_HOSTS_MS: u64 = 1_000;
+
 /// Ask for a tenant's runs when its file does not say.
 pub const RUNS_IN_FLIGHT: u32 = 64;
 pub const RUNS_PER_MINUTE: u32 = 6_000;
 
 /// One HTTP request to the server: source, input and the JSON around them (escaping can double them).
 pub const HTTP_BODY_BYTES_MAX: u64 = 2 * (CEILINGS.source_bytes + CEILINGS.input_bytes) + MIB;
+/// One script to be stored, and the JSON around it.
+pub const HTTP_SCRIPT_BYTES_MAX: u64 = 2 * CEILINGS.source_bytes + MIB;
 /// Time for a client to send its request head.
 pub const HTTP_HEAD_MS: u64 = 10_000;
 /// Time for a client to send its request body.

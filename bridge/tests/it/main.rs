@@ -17,6 +17,7 @@ mod requests;
 mod secrets;
 mod speed;
 mod streams;
+mod store;
 mod tenant_files;
 mod tls;
 mod uploads;
