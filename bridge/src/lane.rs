@@ -10,6 +10,7 @@ use crate::budget::Budget;
 use crate::dial::Upstreams;
 use crate::reload::Directory;
 use crate::resolve::Lookup;
+use crate::shelf::Shelf;
 use crate::tenants::Tenant;
 use crate::tls::Roots;
 use std::cell::RefCell;
@@ -23,6 +24,7 @@ use std::time::Duration;
 pub struct Shared {
     pub directory: Directory,
     pub audit: Audit,
+    pub shelf: Shelf,
     pub lookup: Lookup,
     pub roots: Arc<Roots>,
     pub budget: Arc<Budget>,

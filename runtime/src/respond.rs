@@ -2,29 +2,33 @@
 //! May touch: nothing.
 //! Security boundary: yes, towards clients: internal words go to the log, not to them.
 
+mod scripts;
+mod triggered;
+
+pub use scripts::{listed_scripts, listed_versions, not_modified, removed, stored, written};
+pub use triggered::{Audience, drop_hop_by_hop, scripted, unanswered};
+
 use crate::bridge::{DoorError, RefusedKind};
-use crate::isolate::{ErrorKind, ResponseHead};
-use crate::limits::{HEADER_BYTES_MAX, HEADERS_MAX};
-use crate::run::ResponsePart;
+use crate::isolate::{ErrorKind, RunError};
 use crate::run::RunObject;
 use crate::serve::ReplyBody;
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
-use http::{HeaderMap, Response, StatusCode};
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use http::{Response, StatusCode};
 use serde::Serialize;
-use tokio::sync::mpsc;
 
 pub type Reply = Response<ReplyBody>;
 
-/// The run that a response came from.
-const RUN: HeaderName = HeaderName::from_static("x-mayfly-run");
-
 /// Why a request got no run: the problem kinds of CONTRACT section 4.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Problem {
     kind: ProblemKind,
     detail: String,
     retry_after_ms: Option<u64>,
+    /// What is wrong in a script, for its author.
+    error: Option<Box<RunError>>,
+    /// The run that it is about.
+    run: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -36,17 +40,28 @@ pub enum ProblemKind {
     NotFound,
     #[serde(rename = "bad_request")]
     MethodNotAllowed,
+    /// A condition of the request (`If-Match`, `If-None-Match`) does not hold.
+    #[serde(rename = "conflict")]
+    PreconditionFailed,
     TooLarge,
     Quota,
     Overloaded,
     Draining,
     BridgeUnavailable,
+    StoreUnavailable,
+    StoreFull,
     Internal,
+    /// A script that answers HTTP took longer than its wall clock limit.
+    #[serde(rename = "internal")]
+    GatewayTimeout,
 }
+
+/// Which run answered a request to a stored script.
+pub const RUN: HeaderName = HeaderName::from_static("x-mayfly-run");
 
 impl Problem {
     pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Problem {
-        Problem { kind, detail: detail.into(), retry_after_ms: None }
+        Problem { kind, detail: detail.into(), retry_after_ms: None, error: None, run: None }
     }
 
     pub fn bad_request(detail: impl Into<String>) -> Problem {
@@ -55,6 +70,22 @@ impl Problem {
 
     pub fn too_large(detail: impl Into<String>) -> Problem {
         Problem::new(ProblemKind::TooLarge, detail)
+    }
+
+    /// A script that is to be stored does not compile.
+    pub fn not_a_program(error: RunError) -> Problem {
+        let kind = match error.kind {
+            ErrorKind::SourceLimit => ProblemKind::TooLarge,
+            ErrorKind::Internal => return Problem::new(ProblemKind::Overloaded, error.message).retry_after_ms(1_000),
+            _ => ProblemKind::BadRequest,
+        };
+        let place = match (&error.module, error.line, error.column) {
+            (Some(module), Some(line), Some(column)) => format!("{module}:{line}:{column}: "),
+            (Some(module), ..) => format!("{module}: "),
+            _ => String::new(),
+        };
+        let detail = format!("{place}{}: {}", error.name, error.message);
+        Problem { error: Some(Box::new(error)), ..Problem::new(kind, detail) }
     }
 
     pub fn retry_after_ms(mut self, retry_after_ms: u64) -> Problem {
@@ -76,9 +107,21 @@ impl From<DoorError> for Problem {
                     RefusedKind::Forbidden => ProblemKind::Forbidden,
                     RefusedKind::Quota => ProblemKind::Quota,
                     RefusedKind::Internal => ProblemKind::Internal,
+                    RefusedKind::NotFound => ProblemKind::NotFound,
+                    RefusedKind::Condition => ProblemKind::PreconditionFailed,
+                    RefusedKind::TooLarge => ProblemKind::TooLarge,
+                    RefusedKind::Invalid => ProblemKind::BadRequest,
+                    RefusedKind::Changed | RefusedKind::Overloaded => ProblemKind::Overloaded,
+                    RefusedKind::StoreFull => ProblemKind::StoreFull,
+                    RefusedKind::StoreUnavailable => ProblemKind::StoreUnavailable,
                 };
                 let problem = Problem::new(kind, detail);
-                if kind == ProblemKind::Quota { problem.retry_after_ms(retry_after_ms.max(1)) } else { problem }
+                match kind {
+                    ProblemKind::Quota | ProblemKind::Overloaded | ProblemKind::StoreUnavailable => {
+                        problem.retry_after_ms(retry_after_ms.max(1))
+                    }
+                    _ => problem,
+                }
             }
         }
     }
@@ -92,6 +135,10 @@ struct ProblemBody<'a> {
     status: u16,
     detail: &'a str,
     kind: ProblemKind,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a RunError>,
 }
 
 pub fn run(object: &RunObject) -> Reply {
@@ -106,6 +153,8 @@ pub fn problem(problem: &Problem) -> Reply {
         status: status.as_u16(),
         detail: &problem.detail,
         kind: problem.kind,
+        run: problem.run.as_deref(),
+        error: problem.error.as_deref(),
     };
     let mut reply = json(status, &body);
     let headers = reply.headers_mut();
@@ -113,101 +162,13 @@ pub fn problem(problem: &Problem) -> Reply {
     if let Some(after_ms) = problem.retry_after_ms {
         headers.insert(RETRY_AFTER, HeaderValue::from(after_ms.div_ceil(1_000)));
     }
+    if let Some(run) = problem.run.as_ref().and_then(|run| HeaderValue::from_str(run).ok()) {
+        headers.insert(RUN, run);
+    }
     if problem.kind == ProblemKind::Unauthorized {
         headers.insert(http::header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     reply
-}
-
-/// What a script answers. Its status and headers are arbitrary until they are looked at here.
-pub fn scripted(head: ResponseHead, parts: mpsc::Receiver<ResponsePart>, is_head: bool, run: &str) -> Reply {
-    let Some((status, mut headers)) = checked(&head) else {
-        let detail = format!(
-            "the script's response has an invalid status, header name or value, or more than {HEADERS_MAX} headers or {HEADER_BYTES_MAX} bytes of them"
-        );
-        return failed(StatusCode::BAD_GATEWAY, &detail, run);
-    };
-    let bodiless = matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED);
-    // To HEAD a script may tell the length of what it does not send; any other length is counted here.
-    if !(is_head && head.body.is_empty()) {
-        headers.remove(CONTENT_LENGTH);
-    }
-    let body = match head.stream {
-        _ if bodiless => ReplyBody::from(Bytes::new()),
-        true => ReplyBody::Parts(Some(Bytes::from(head.body)).filter(|first| !first.is_empty()), parts),
-        false => ReplyBody::from(Bytes::from(head.body)),
-    };
-    let mut reply = Response::new(body);
-    *reply.status_mut() = status;
-    *reply.headers_mut() = headers;
-    with_run(reply, run)
-}
-
-/// The script of a request ended without an answer. Why is told only where the client is known.
-pub fn unanswered(object: Option<&RunObject>, tells_errors: bool, run: &str) -> Reply {
-    let error = object.and_then(|object| object.error.as_ref());
-    let status = match error.map(|error| error.kind) {
-        Some(ErrorKind::WallLimit) => StatusCode::GATEWAY_TIMEOUT,
-        _ => StatusCode::INTERNAL_SERVER_ERROR,
-    };
-    let detail = match error {
-        Some(error) if tells_errors => {
-            let place = error
-                .module
-                .as_ref()
-                .zip(error.line)
-                .map_or_else(String::new, |(module, line)| format!(" ({module}:{line})"));
-            format!("the script failed: {}: {}{place}", error.name, error.message)
-        }
-        _ => "the script failed".to_owned(),
-    };
-    failed(status, &detail, run)
-}
-
-fn failed(status: StatusCode, detail: &str, run: &str) -> Reply {
-    let body = ProblemBody {
-        r#type: "about:blank",
-        title: "Script failed",
-        status: status.as_u16(),
-        detail,
-        kind: ProblemKind::Internal,
-    };
-    let mut reply = json(status, &body);
-    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    with_run(reply, run)
-}
-
-fn with_run(mut reply: Reply, run: &str) -> Reply {
-    if let Ok(run) = HeaderValue::from_str(run) {
-        reply.headers_mut().insert(RUN, run);
-    }
-    reply
-}
-
-/// Status and headers that HTTP can carry; nothing where they are none.
-fn checked(head: &ResponseHead) -> Option<(StatusCode, HeaderMap)> {
-    let status = StatusCode::from_u16(head.status).ok().filter(|status| (200..600).contains(&status.as_u16()))?;
-    let bytes: usize = head.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-    if head.headers.len() > HEADERS_MAX || bytes > HEADER_BYTES_MAX {
-        return None;
-    }
-    let mut headers = HeaderMap::with_capacity(head.headers.len() + 2);
-    for (name, value) in &head.headers {
-        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
-        let value: Option<Vec<u8>> = value.chars().map(|letter| u8::try_from(letter).ok()).collect();
-        let value = HeaderValue::from_bytes(&value?).ok()?;
-        if !is_of_connection(&name) {
-            headers.append(name, value);
-        }
-    }
-    Some((status, headers))
-}
-
-/// Headers that concern one connection and are not passed on (RFC 9110, 7.6.1).
-pub fn is_of_connection(name: &HeaderName) -> bool {
-    use http::header::{CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
-    [CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE].contains(name)
-        || ["keep-alive", "proxy-connection"].contains(&name.as_str())
 }
 
 /// `/healthz` and `/readyz`.
@@ -232,12 +193,16 @@ fn status(kind: ProblemKind) -> (StatusCode, &'static str) {
         ProblemKind::Forbidden => (StatusCode::FORBIDDEN, "Forbidden"),
         ProblemKind::NotFound => (StatusCode::NOT_FOUND, "Not found"),
         ProblemKind::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"),
+        ProblemKind::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "Precondition failed"),
         ProblemKind::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "Too large"),
         ProblemKind::Quota => (StatusCode::TOO_MANY_REQUESTS, "Quota used up"),
         ProblemKind::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "Overloaded"),
         ProblemKind::Draining => (StatusCode::SERVICE_UNAVAILABLE, "Draining"),
         ProblemKind::BridgeUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "Bridge unavailable"),
+        ProblemKind::StoreUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "Store unavailable"),
+        ProblemKind::StoreFull => (StatusCode::INSUFFICIENT_STORAGE, "Store full"),
         ProblemKind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "Internal error"),
+        ProblemKind::GatewayTimeout => (StatusCode::GATEWAY_TIMEOUT, "Timeout"),
     }
 }
 

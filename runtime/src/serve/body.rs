@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 
+#[derive(Debug)]
 pub enum ReplyBody {
     Whole(Full<Bytes>),
     /// The bytes that came with the head, then what comes after.

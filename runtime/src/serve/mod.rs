@@ -3,12 +3,17 @@
 //! Security boundary: yes, towards clients: everything about a connection has a bound.
 
 mod body;
+mod conditions;
+mod hosts;
 mod http;
-mod triggered;
+mod scripts;
+mod target;
+mod trigger;
 mod worker;
 
 pub use body::ReplyBody;
 
+use crate::admit::Texts;
 use crate::bridge::Door;
 use crate::limits::{CONNECTIONS_MAX, DRAIN_MS};
 use crate::run::Host;
@@ -32,6 +37,8 @@ pub struct Options {
 pub(crate) struct Shared {
     pub host: Host,
     pub door: Door,
+    /// Of stored scripts.
+    pub texts: Texts,
     pub draining: AtomicBool,
     pub connections: AtomicUsize,
     /// One for each isolate that may exist at once.
@@ -75,6 +82,7 @@ impl Server {
             permits: Arc::new(Semaphore::new(host.engine.isolates_max() as usize)),
             host,
             door: options.door,
+            texts: Texts::default(),
             draining: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
         });

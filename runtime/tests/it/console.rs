@@ -96,11 +96,23 @@ fn groups_counters_timers_and_assertions() {
         return Object.prototype.toString.call(console);
     "#;
     let expected = [
-        "log: outer 1", "info:     two\n    lines", "log: default: 1", "log: x: 1", "log: default: 2", "log: default: 1",
-        "warn: Count for 'none' does not exist", "warn: Label 'default' already exists for console.time()",
-        "log: default: 1.500s { a: 1 }", "log: default: 1.500s", "warn: No such label 'default' for console.timeEnd()",
-        "log: long: 1:23.004 (m:ss.mmm)", "error: Assertion failed", "error: Assertion failed: it is wrong [ 1 ]", "log: { a: [Object] }",
-        "log: [ 1 ]", "debug: d",
+        "log: outer 1",
+        "info:     two\n    lines",
+        "log: default: 1",
+        "log: x: 1",
+        "log: default: 2",
+        "log: default: 1",
+        "warn: Count for 'none' does not exist",
+        "warn: Label 'default' already exists for console.time()",
+        "log: default: 1.500s { a: 1 }",
+        "log: default: 1.500s",
+        "warn: No such label 'default' for console.timeEnd()",
+        "log: long: 1:23.004 (m:ss.mmm)",
+        "error: Assertion failed",
+        "error: Assertion failed: it is wrong [ 1 ]",
+        "log: { a: [Object] }",
+        "log: [ 1 ]",
+        "debug: d",
     ];
     assert_eq!(logs(source), expected);
     assert_eq!(result(source), r#""[object console]""#);
@@ -129,7 +141,9 @@ fn the_web_platforms_objects_show_what_they_hold() {
         assert_eq!(logs(&format!("console.log({expression})")), [format!("log: {expected}")], "{expression}");
     }
     let response = &logs("console.log(new Response('x', { status: 201 }))")[0];
-    for part in ["Response {", "status: 201", "ok: true", "bodyUsed: false", "'content-type': 'text/plain;charset=UTF-8'"] {
+    for part in
+        ["Response {", "status: 201", "ok: true", "bodyUsed: false", "'content-type': 'text/plain;charset=UTF-8'"]
+    {
         assert!(response.contains(part), "{part}: {response}");
     }
 }

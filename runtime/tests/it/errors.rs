@@ -38,8 +38,14 @@ const big = Object.fromEntries(Array.from({ length: 70 }, (_, i) => [`k${i}`, i 
 #[test]
 fn a_logged_error_has_them_too_and_one_from_another_module_names_it() {
     let modules = [
-        ("main.ts", "import { check } from './lib/check.ts';\ntype A = 1;\nexport default () => {\n  try { check(1) } catch (e) { console.error(e); return (e as Error).message }\n}"),
-        ("lib/check.ts", "interface B { c: 1 }\n\nexport function check(n: number): void {\n  if (n > 0) throw new Error(`bad ${n}`);\n}"),
+        (
+            "main.ts",
+            "import { check } from './lib/check.ts';\ntype A = 1;\nexport default () => {\n  try { check(1) } catch (e) { console.error(e); return (e as Error).message }\n}",
+        ),
+        (
+            "lib/check.ts",
+            "interface B { c: 1 }\n\nexport function check(n: number): void {\n  if (n > 0) throw new Error(`bad ${n}`);\n}",
+        ),
     ];
     let outcome = run_modules(&modules);
     let text = &outcome.logs.lines[0].text;
@@ -53,7 +59,11 @@ fn the_place_of_an_error_of_a_class_is_its_new_and_not_its_constructor() {
                   class ApiError extends AppError {\n  constructor(readonly status: number) {\n    super(`status ${status}`);\n  }\n}\n\
                   const make = () => new ApiError(404);\nthrow make();";
     let error = error(source);
-    assert_eq!((error.line, error.name.as_str(), error.message.as_str()), (Some(12), "AppError", "status 404"), "{error:?}");
+    assert_eq!(
+        (error.line, error.name.as_str(), error.message.as_str()),
+        (Some(12), "AppError", "status 404"),
+        "{error:?}"
+    );
     assert!(!error.stack.contains("ApiError"), "{}", error.stack);
 }
 
@@ -80,8 +90,16 @@ fn what_nobody_catches_in_timers_and_promises_is_logged_with_its_place() {
     );
     assert_eq!(lines.len(), 3, "{lines:?}");
     assert!(lines.iter().any(|line| line == "error: Uncaught text"), "{lines:?}");
-    assert!(lines.iter().any(|line| line.starts_with("error: Uncaught (in promise) TypeError: lost\n    at default (main.ts:5:")), "{lines:?}");
-    assert!(lines.iter().any(|line| line.starts_with("error: Uncaught RangeError: late\n    at main.ts:3:")), "{lines:?}");
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.starts_with("error: Uncaught (in promise) TypeError: lost\n    at default (main.ts:5:")),
+        "{lines:?}"
+    );
+    assert!(
+        lines.iter().any(|line| line.starts_with("error: Uncaught RangeError: late\n    at main.ts:3:")),
+        "{lines:?}"
+    );
 }
 
 #[test]
@@ -95,14 +113,25 @@ fn a_missing_global_is_told_with_what_to_use_instead() {
         ("const a = 1;\nnew Worker('x')", "Worker", "Promise.all"),
     ] {
         let error = error(source);
-        assert_eq!((error.kind, error.name.as_str(), error.line), (ErrorKind::Exception, "ReferenceError", Some(2)), "{error:?}");
-        assert!(error.message.starts_with(&format!("{name} is not defined (")) && error.message.contains(advice), "{}", error.message);
+        assert_eq!(
+            (error.kind, error.name.as_str(), error.line),
+            (ErrorKind::Exception, "ReferenceError", Some(2)),
+            "{error:?}"
+        );
+        assert!(
+            error.message.starts_with(&format!("{name} is not defined (")) && error.message.contains(advice),
+            "{}",
+            error.message
+        );
         let column = source.lines().nth(1).and_then(|line| line.find(name)).map(|at| at as u32 + 1);
         assert_eq!(error.column, column, "{source}");
     }
     assert_eq!(error("return whatever").message, "whatever is not defined");
     // Code that asks first gets the standard's answer.
-    assert_eq!(result("return [typeof window, typeof document, typeof XMLHttpRequest]"), r#"["undefined","undefined","undefined"]"#);
+    assert_eq!(
+        result("return [typeof window, typeof document, typeof XMLHttpRequest]"),
+        r#"["undefined","undefined","undefined"]"#
+    );
     let logged = logs("setTimeout(() => { window.alert('x') }, 1); await new Promise((done) => setTimeout(done, 5))");
     assert!(logged[0].contains("window is not defined") && logged[0].contains("no page"), "{logged:?}");
 }
@@ -136,7 +165,9 @@ fn a_script_may_make_stacks_of_its_own() {
 
 #[test]
 fn a_failed_call_has_the_place_of_the_call() {
-    let outcome = run("type T = 1;\nconst load = async () => {\n  await fetch('https://a.example/');\n};\ntry { await load() } catch (e) { console.log(e.stack); throw e }");
+    let outcome = run(
+        "type T = 1;\nconst load = async () => {\n  await fetch('https://a.example/');\n};\ntry { await load() } catch (e) { console.log(e.stack); throw e }",
+    );
     let text = &outcome.logs.lines[0].text;
     assert!(text.starts_with("PolicyError: no rule allows GET https://a.example/\n    at load (main.ts:3:"), "{text}");
     let error = outcome.result.expect_err("refused");

@@ -52,7 +52,9 @@ fn what_models_write_runs_as_they_mean_it() {
         let came = run(&server, &upstream, script, &expected["input"]);
         let arriving = ARRIVING.iter().find(|(script, _)| *script == name);
         match (arriving, came == expected) {
-            (Some((_, branch)), true) => wrong.push(format!("{name}: no longer arrives with {branch}, take it off the list")),
+            (Some((_, branch)), true) => {
+                wrong.push(format!("{name}: no longer arrives with {branch}, take it off the list"))
+            }
             (Some(_), false) => {}
             (None, false) if bless => std::fs::write(&beside, format!("{came:#}\n")).unwrap(),
             (None, false) => wrong.push(format!("{name}:\n--- came\n{came:#}\n--- expected\n{expected:#}")),
@@ -113,7 +115,9 @@ fn api() -> impl Fn(&str, &mut TcpStream) + Send + Sync + 'static {
             ("GET", "/docs") => json_reply(stream, docs()),
             ("GET", "/lines") => in_parts(stream, "application/x-ndjson", &LINES),
             ("GET", "/events") => in_parts(stream, "text/event-stream", &EVENTS),
-            ("POST", "/echo") => json_reply(stream, json!({ "method": method, "headers": headers(head), "body": body })),
+            ("POST", "/echo") => {
+                json_reply(stream, json!({ "method": method, "headers": headers(head), "body": body }))
+            }
             ("POST", "/bytes") => respond(stream, "200 OK", "content-type: application/octet-stream\r\n", body),
             ("POST", "/upload") => json_reply(stream, form(head, body)),
             _ => respond(stream, "404 Not Found", "content-type: application/json\r\n", r#"{"error":"nothing here"}"#),
@@ -126,7 +130,11 @@ fn json_reply(stream: &mut TcpStream, value: Value) {
 }
 
 fn headers(head: &str) -> Value {
-    head.lines().skip(1).filter_map(|line| line.split_once(": ")).map(|(name, value)| (name.to_lowercase(), json!(value))).collect()
+    head.lines()
+        .skip(1)
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| (name.to_lowercase(), json!(value)))
+        .collect()
 }
 
 fn orders(path: &str) -> Value {

@@ -41,7 +41,11 @@ fn the_environment_is_there_and_empty_and_the_rest_of_process_says_what_to_use()
         ("process.binding('fs')", "not available"),
     ] {
         let error = error(source);
-        assert_eq!((error.kind, error.name.as_str(), error.line), (ErrorKind::Exception, "TypeError", Some(1)), "{source}");
+        assert_eq!(
+            (error.kind, error.name.as_str(), error.line),
+            (ErrorKind::Exception, "TypeError", Some(1)),
+            "{source}"
+        );
         assert!(error.message.contains(advice) && error.message.contains("in Mayfly"), "{source}: {}", error.message);
     }
 }
@@ -51,7 +55,8 @@ fn a_package_that_is_required_or_imported_is_told_with_what_to_use_instead() {
     let required = error("const x = 1;\nconst fs = require('fs');");
     assert_eq!((required.kind, required.line), (ErrorKind::Exception, Some(2)), "{required:?}");
     assert!(required.message.contains("Cannot require 'fs'") && required.message.contains("no files"), "{required:?}");
-    let caught = "try { require('left-pad') } catch (error) { return [error.code, error.message.includes('./name.ts')] }";
+    let caught =
+        "try { require('left-pad') } catch (error) { return [error.code, error.message.includes('./name.ts')] }";
     assert_eq!(result(caught), r#"["MODULE_NOT_FOUND",true]"#);
     let dynamic = "return await import('axios').catch((error) => [error.name, error.message])";
     assert_eq!(result(dynamic), r#"["TypeError","Cannot import 'axios': use the global `fetch`."]"#);

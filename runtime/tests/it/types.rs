@@ -8,8 +8,21 @@ const TYPES: &str = include_str!("../../../guest-sdk/types/mayfly.d.ts");
 
 /// Declared already, there when another branch is merged. What has come must leave this list.
 const ARRIVING: [&str; 15] = [
-    "CryptoKey", "ErrorEvent", "Intl", "MessageChannel", "MessageEvent", "MessagePort", "PromiseRejectionEvent", "SubtleCrypto",
-    "URLPattern", "addEventListener", "dispatchEvent", "onerror", "onrejectionhandled", "onunhandledrejection", "removeEventListener",
+    "CryptoKey",
+    "ErrorEvent",
+    "Intl",
+    "MessageChannel",
+    "MessageEvent",
+    "MessagePort",
+    "PromiseRejectionEvent",
+    "SubtleCrypto",
+    "URLPattern",
+    "addEventListener",
+    "dispatchEvent",
+    "onerror",
+    "onrejectionhandled",
+    "onunhandledrejection",
+    "removeEventListener",
 ];
 
 /// There on purpose and not declared: each tells whoever uses it what to use instead.
@@ -74,7 +87,8 @@ fn every_global_is_declared_and_every_declaration_is_there() {
     let declared: BTreeSet<String> = declared().into_keys().chain(language).collect();
     let missing: Vec<_> = declared.difference(&there).filter(|name| !arriving.contains(*name)).collect();
     assert!(missing.is_empty(), "declared and not there: {missing:?}");
-    let known: BTreeSet<String> = names_of(UNDECLARED).into_iter().chain(names_of(OF_THE_ENGINE)).chain(declared).collect();
+    let known: BTreeSet<String> =
+        names_of(UNDECLARED).into_iter().chain(names_of(OF_THE_ENGINE)).chain(declared).collect();
     let extra: Vec<_> = there.difference(&known).collect();
     assert!(extra.is_empty(), "there and not declared: {extra:?}");
 }
@@ -111,7 +125,8 @@ fn every_member_of_a_class_is_there() {
 fn every_method_of_a_class_is_declared() {
     let arriving = names_of(ARRIVING);
     let all = declared();
-    let inherited: BTreeMap<&str, &str> = BTreeMap::from([("Buffer", "Uint8Array"), ("File", "Blob"), ("Request", "Body"), ("Response", "Body")]);
+    let inherited: BTreeMap<&str, &str> =
+        BTreeMap::from([("Buffer", "Uint8Array"), ("File", "Blob"), ("Request", "Body"), ("Response", "Body")]);
     for (class, members) in all.iter().filter(|(class, members)| !members.is_empty() && !arriving.contains(*class)) {
         let names: BTreeSet<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
         let own: Vec<String> = serde_json::from_str(&result(&format!(
@@ -119,7 +134,9 @@ fn every_method_of_a_class_is_declared() {
         )))
         .unwrap();
         let above: BTreeSet<&str> = match inherited.get(class.as_str()) {
-            Some(&"Body") => BTreeSet::from(["body", "bodyUsed", "text", "json", "bytes", "arrayBuffer", "blob", "formData"]),
+            Some(&"Body") => {
+                BTreeSet::from(["body", "bodyUsed", "text", "json", "bytes", "arrayBuffer", "blob", "formData"])
+            }
             Some(&"Uint8Array") => BTreeSet::from(["toLocaleString"]),
             _ => BTreeSet::new(),
         };

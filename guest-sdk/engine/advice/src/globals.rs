@@ -3,19 +3,39 @@
 //! Security boundary: no.
 
 const NO_PAGE: &str = "there is no page in Mayfly: scripts take an input and return a result";
-const NO_STORAGE: &str = "nothing is kept between runs in a global: take data from the input and return it as the result";
-const NO_ASKING: &str = "nobody can be asked while a script runs: use the script's input, and `console.log` to tell something";
-const COMMON_JS: &str = "scripts are ES modules: write `export default async function (input) { ... }` and `import ... from './name.ts'`";
+const NO_STORAGE: &str =
+    "nothing is kept between runs in a global: take data from the input and return it as the result";
+const NO_ASKING: &str =
+    "nobody can be asked while a script runs: use the script's input, and `console.log` to tell something";
+const COMMON_JS: &str =
+    "scripts are ES modules: write `export default async function (input) { ... }` and `import ... from './name.ts'`";
 const NO_FILES: &str = "there are no files in Mayfly: a script is text, and knows its input only";
-const NO_THREADS: &str = "there are no threads and no shared memory in Mayfly: calls run side by side with `Promise.all`";
+const NO_THREADS: &str =
+    "there are no threads and no shared memory in Mayfly: calls run side by side with `Promise.all`";
 const FETCH: &str = "use the global `fetch`";
 
 /// For an uncaught "x is not defined". Nothing for names that mean nothing elsewhere.
 pub fn global(name: &str) -> Option<&'static str> {
     Some(match name {
-        "window" | "document" | "location" | "history" | "screen" | "HTMLElement" | "Element" | "Node" | "DOMParser"
-        | "Image" | "Audio" | "MutationObserver" | "requestAnimationFrame" | "getComputedStyle" | "$" | "jQuery"
-        | "parent" | "top" | "frames" => NO_PAGE,
+        "window"
+        | "document"
+        | "location"
+        | "history"
+        | "screen"
+        | "HTMLElement"
+        | "Element"
+        | "Node"
+        | "DOMParser"
+        | "Image"
+        | "Audio"
+        | "MutationObserver"
+        | "requestAnimationFrame"
+        | "getComputedStyle"
+        | "$"
+        | "jQuery"
+        | "parent"
+        | "top"
+        | "frames" => NO_PAGE,
         "localStorage" | "sessionStorage" | "indexedDB" | "caches" | "cookieStore" => NO_STORAGE,
         "alert" | "confirm" | "prompt" | "readline" => NO_ASKING,
         "XMLHttpRequest" | "axios" | "got" | "request" | "superagent" => FETCH,

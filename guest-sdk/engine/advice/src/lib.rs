@@ -56,7 +56,8 @@ mod tests {
         for specifier in ["fs", "node:fs", "fs/promises", "node:fs/promises", "npm:fs-extra@11", "fs-extra"] {
             assert!(import(specifier).contains("no files"), "{specifier}: {}", import(specifier));
         }
-        for specifier in ["lodash", "lodash/chunk", "lodash-es", "npm:lodash@4.17.21", "https://esm.sh/lodash@4/chunk"] {
+        for specifier in ["lodash", "lodash/chunk", "lodash-es", "npm:lodash@4.17.21", "https://esm.sh/lodash@4/chunk"]
+        {
             assert!(import(specifier).contains("structuredClone"), "{specifier}: {}", import(specifier));
         }
         assert!(import("@aws-sdk/client-s3").contains("fetch"));

@@ -6,7 +6,8 @@ use crate::engine;
 use crate::limits::RANDOM_BYTES_MAX;
 use crate::text::{Body, Text};
 use crate::{
-    brands, compression, crypto, delivery, effects, encodings, json, patterns, report, serialize, stacks, stimulus, urls,
+    brands, compression, crypto, delivery, effects, encodings, json, patterns, report, serialize, stacks, stimulus,
+    urls,
 };
 use mayfly_abi::EffectKind;
 use rquickjs::function::Opt;

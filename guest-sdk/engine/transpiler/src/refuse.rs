@@ -101,9 +101,7 @@ pub fn imports(program: &Program<'_>) -> Result<(), Refused> {
         _ => None,
     });
     match sources.into_iter().find(|source| !mayfly_advice::is_relative(&source.value)) {
-        Some(source) => {
-            Err(Refused::at(program.source_text, source.span.start, mayfly_advice::import(&source.value)))
-        }
+        Some(source) => Err(Refused::at(program.source_text, source.span.start, mayfly_advice::import(&source.value))),
         None => Ok(()),
     }
 }

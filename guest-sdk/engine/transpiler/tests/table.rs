@@ -74,7 +74,10 @@ fn one_function_is_the_default_export() {
         ("(async function main() {})", "export default (async function main() {});"),
         ("async function main(input) { return 1 }", "export default async function main(input) { return 1; }"),
         ("const main = async () => 1", "const main = async () => 1; export { main as default };"),
-        ("type A = 1; import { x } from './x'; async () => x", "import { x } from \"./x\"; export default async () => x;"),
+        (
+            "type A = 1; import { x } from './x'; async () => x",
+            "import { x } from \"./x\"; export default async () => x;",
+        ),
         ("(async () => 1) as Handler", "export default (async () => 1);"),
         ("({ async run(input) { return 1 } })", "export default { async run(input) { return 1; } };"),
         ("({ fetch: (r: Request) => r })", "export default { fetch: (r) => r };"),
@@ -153,7 +156,10 @@ fn a_script_with_an_input_of_its_own_keeps_it() {
     check(&[
         ("const input = 1; input", "export default async function() { const input = 1; return input; }"),
         ("const { input } = a; input", "export default async function() { const { input } = a; return input; }"),
-        ("import input from './x'; input", "import input from \"./x\"; export default async function() { return input; }"),
+        (
+            "import input from './x'; input",
+            "import input from \"./x\"; export default async function() { return input; }",
+        ),
         ("class input {}; 1", "export default async function() { class input {} return 1; }"),
         ("var input = input ?? 1", "export default async function(input) { var input = input ?? 1; }"),
         ("{ let input = 1 } input", "export default async function(input) { { let input = 1; } return input; }"),
@@ -193,7 +199,10 @@ fn typescript_becomes_javascript() {
             "import type { A } from 'a'; import { type B, c } from './b'; import { D } from 'd'; let x: D; c(x)",
             "import { c } from \"./b\"; export default async function(input) { let x; return c(x); }",
         ),
-        ("import '../side-effect'; export type X = 1; export const y = 1", "import \"../side-effect\"; export const y = 1;"),
+        (
+            "import '../side-effect'; export type X = 1; export const y = 1",
+            "import \"../side-effect\"; export const y = 1;",
+        ),
         (
             "declare const tools: any; declare global { var q: 1 } tools.x()",
             "export default async function(input) { return tools.x(); }",
@@ -306,7 +315,10 @@ fn an_import_that_nothing_can_answer_is_refused_at_its_place_with_what_to_use_in
         assert_eq!((refused.line, refused.column), (line, column), "{source:?}: {refused:?}");
     }
     // Types are no imports, and an import() is answered when it is called.
-    assert_eq!(js("main.ts", "import { z } from 'zod'; let x: z.T; x"), "export default async function(input) { let x; return x; }");
+    assert_eq!(
+        js("main.ts", "import { z } from 'zod'; let x: z.T; x"),
+        "export default async function(input) { let x; return x; }"
+    );
     js("main.ts", "await import('lodash').catch(() => 1)");
 }
 

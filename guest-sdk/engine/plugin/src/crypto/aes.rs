@@ -42,13 +42,7 @@ macro_rules! with_aes {
 pub(super) use with_aes;
 
 /// How many bytes of `out` it filled; nothing where the padding is wrong. `out` has room for data and padding.
-pub fn cbc<'js>(
-    encrypt: bool,
-    key: KeyRef<'js>,
-    iv: Bytes<'js>,
-    data: Bytes<'js>,
-    mut out: Out<'js>,
-) -> Option<usize> {
+pub fn cbc<'js>(encrypt: bool, key: KeyRef<'js>, iv: Bytes<'js>, data: Bytes<'js>, mut out: Out<'js>) -> Option<usize> {
     let key = key.borrow();
     let key = key.secret()?;
     with_aes!(key, A => cbc_with::<A>(encrypt, key, &iv, &data, out.as_mut()), None)
@@ -66,13 +60,7 @@ fn cbc_with<A: Aes>(encrypt: bool, key: &[u8], iv: &[u8], data: &[u8], out: &mut
 
 /// The counter is the last `counter_bits` of its block and starts again from zero within them. False where the same
 /// counter would be used twice. `out` is as long as `data`.
-pub fn ctr<'js>(
-    key: KeyRef<'js>,
-    counter: Bytes<'js>,
-    counter_bits: u32,
-    data: Bytes<'js>,
-    mut out: Out<'js>,
-) -> bool {
+pub fn ctr<'js>(key: KeyRef<'js>, counter: Bytes<'js>, counter_bits: u32, data: Bytes<'js>, mut out: Out<'js>) -> bool {
     let key = key.borrow();
     let (Some(key), Ok(counter)) = (key.secret(), <[u8; BLOCK_BYTES]>::try_from(&*counter)) else { return false };
     let out = out.as_mut();

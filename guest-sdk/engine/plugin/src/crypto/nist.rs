@@ -52,8 +52,7 @@ where
     fn sign(hash: Hash, private: &[u8], data: &[u8]) -> Option<Vec<u8>> {
         let scalar = Zeroizing::new(Self::private(private)?.to_nonzero_scalar());
         let digest = hash.digest(data);
-        let (signature, _) =
-            with_hash!(hash, D => hazmat::sign_prehashed_rfc6979::<C, D>(&scalar, &digest, &[]));
+        let (signature, _) = with_hash!(hash, D => hazmat::sign_prehashed_rfc6979::<C, D>(&scalar, &digest, &[]));
         Some(signature.to_bytes().to_vec())
     }
 

@@ -36,7 +36,8 @@ pub fn join(parts: &[&[u8]]) -> Option<Key> {
         }
         [n, e, d, p, q, ..] if parts.len() == 8 => {
             let primes = vec![number(p)?, number(q)?];
-            let private = rsa::PrivateKey::from_components(number(n)?, checked_exponent(e)?, number(d)?, primes).ok()?;
+            let private =
+                rsa::PrivateKey::from_components(number(n)?, checked_exponent(e)?, number(d)?, primes).ok()?;
             let fits = (RSA_BITS_MIN..=RSA_BITS_MAX).contains(&(private.n().bit_width_vartime() as usize));
             let key = Key::RsaPrivate(Box::new(private));
             // The last three follow from the others: a key in which they do not was damaged, or made to do damage.
@@ -126,6 +127,7 @@ fn number(bytes: &[u8]) -> Option<BoxedUint> {
 
 /// Odd, at least 3, and small enough. With an even one, looking for primes would never end.
 fn checked_exponent(bytes: &[u8]) -> Option<BoxedUint> {
-    let value = trimmed(bytes).iter().try_fold(0_u64, |value, &byte| Some(value.checked_mul(256)? + u64::from(byte)))?;
+    let value =
+        trimmed(bytes).iter().try_fold(0_u64, |value, &byte| Some(value.checked_mul(256)? + u64::from(byte)))?;
     (value >= 3 && value % 2 == 1 && value <= RSA_EXPONENT_MAX).then(|| BoxedUint::from(value))
 }

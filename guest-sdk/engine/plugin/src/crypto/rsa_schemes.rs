@@ -10,12 +10,7 @@ use rsa::{Oaep, Pkcs1v15Sign, Pss};
 use zeroize::Zeroizing;
 
 /// RSA-PSS with a salt of so many bytes, else RSASSA-PKCS1-v1_5. Nothing where the key is too small for both.
-pub fn sign<'js>(
-    hash: Hash,
-    key: KeyRef<'js>,
-    data: Bytes<'js>,
-    salt_bytes: Option<usize>,
-) -> Option<Buffer<Vec<u8>>> {
+pub fn sign<'js>(hash: Hash, key: KeyRef<'js>, data: Bytes<'js>, salt_bytes: Option<usize>) -> Option<Buffer<Vec<u8>>> {
     let key = key.borrow();
     let key = key.rsa_private()?;
     let digest = hash.digest(&data);
