@@ -74,7 +74,7 @@ impl Host {
             return Err(serde_json::from_slice(answer.first).unwrap_or_else(|error| broken(error.to_string())));
         }
         let (bytecode, name) = (answer.first.to_vec(), name.to_owned());
-        Ok(Module { name, bytecode, map: String::new(), source: String::new() })
+        Ok(Module { name, bytecode, source: String::new() })
     }
 
     /// Runs a program in a fresh isolate until it has returned.

@@ -178,8 +178,8 @@ fn one(name: &str, failure: Option<String>) -> Results {
 }
 
 fn copy(module: &Module) -> Module {
-    let Module { name, bytecode, map, source } = module;
-    Module { name: name.clone(), bytecode: bytecode.clone(), map: map.clone(), source: source.clone() }
+    let Module { name, bytecode, source } = module;
+    Module { name: name.clone(), bytecode: bytecode.clone(), source: source.clone() }
 }
 
 fn judge_refusal(head: &Frontmatter, refused: &Refused) -> Option<String> {
