@@ -5,9 +5,7 @@
 use crate::engine;
 use crate::limits::RANDOM_BYTES_MAX;
 use crate::text::{Body, Text};
-use crate::{
-    brands, compression, delivery, effects, encodings, json, patterns, report, serialize, stimulus, urls,
-};
+use crate::{brands, compression, delivery, effects, encodings, json, patterns, report, serialize, stimulus, urls};
 use mayfly_abi::EffectKind;
 use rquickjs::function::Opt;
 use rquickjs::{Array, Ctx, Exception, Function, IntoJs, Object, Promise, Result, TypedArray, Value, qjs};
