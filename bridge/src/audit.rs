@@ -24,10 +24,10 @@ pub struct Entry {
     pub run: String,
     pub request_id: String,
     pub call: u32,
-    /// `allow` (it was sent, or policy would have let it), `deny`, or `cancelled` (the client went away).
+    /// `allow` (it was sent, or policy would have let it), `deny`, or `cancelled` (the client or the script went away).
     pub verdict: &'static str,
     pub rule: String,
-    /// Policy reason or kind of failure; empty for a reply.
+    /// Policy reason or kind of failure; empty for a reply that came to its end. With a status: why its body broke off.
     pub reason: &'static str,
     pub method: String,
     /// Without userinfo, query and fragment.

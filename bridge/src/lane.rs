@@ -6,7 +6,8 @@
 //! all threads; a call would wake another thread for each packet.
 
 use crate::audit::Audit;
-use crate::dial::{Budget, Upstreams};
+use crate::budget::Budget;
+use crate::dial::Upstreams;
 use crate::reload::Directory;
 use crate::resolve::Lookup;
 use crate::tenants::Tenant;
@@ -16,6 +17,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
+use std::time::Duration;
 
 /// What all threads share.
 pub struct Shared {
@@ -24,6 +26,8 @@ pub struct Shared {
     pub lookup: Lookup,
     pub roots: Arc<Roots>,
     pub budget: Arc<Budget>,
+    /// How long an upstream may be silent inside a body.
+    pub body_idle: Duration,
     pub sessions: Arc<AtomicU32>,
 }
 

@@ -5,13 +5,13 @@
 //! Cap'n Proto's connections cannot move between threads: each thread has its own event loop, and connections go round.
 
 use crate::audit::Audit;
+use crate::door;
 use crate::lane::{Lane, Shared};
 use crate::reload::Directory;
 use crate::resolve::{self, Lookup};
 use crate::settings::Settings;
 use crate::tls::Roots;
-use crate::{dial, door};
-use mayfly_schemas::limits::{BRIDGE_CONNECTIONS_MAX, BRIDGE_THREADS_MAX, POOL_IDLE_MS, TENANTS_POLL_MS};
+use mayfly_schemas::limits::{BODY_IDLE_MS, BRIDGE_CONNECTIONS_MAX, BRIDGE_THREADS_MAX, POOL_IDLE_MS, TENANTS_POLL_MS};
 use rustls::pki_types::CertificateDer;
 use std::future::Future;
 use std::os::unix::net::UnixListener;
@@ -38,6 +38,8 @@ pub struct World {
     pub lookup: Option<Lookup>,
     /// Certificate authorities believed besides the system's.
     pub roots: Vec<CertificateDer<'static>>,
+    /// Instead of `BODY_IDLE_MS`.
+    pub body_idle: Option<Duration>,
 }
 
 /// Serves `listener` until `stop`; then calls in flight end, and the audit is written.
@@ -59,7 +61,8 @@ pub async fn serve_in(
         audit,
         lookup: world.lookup.unwrap_or_else(resolve::system),
         roots: Arc::new(Roots::with(world.roots)),
-        budget: Arc::new(dial::Budget::default()),
+        budget: Arc::default(),
+        body_idle: world.body_idle.unwrap_or(Duration::from_millis(BODY_IDLE_MS)),
         sessions: Arc::default(),
     });
     shared.directory.tell();

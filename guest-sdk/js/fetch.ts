@@ -4,13 +4,14 @@
 
 import { native } from "./native.ts";
 import { cancel, expect } from "./pending.ts";
-import { relocate } from "./errors.ts";
+import { relocate, site } from "./errors.ts";
 import { listOf } from "./headers.ts";
 import { claim, type Content } from "./body.ts";
 import { Request, signalOf, type RequestInit } from "./request.ts";
 import { Response, arrived } from "./response.ts";
 import { HostStream } from "./host-stream.ts";
 import { ReadableStream } from "./streams.ts";
+import { hasBadPort } from "./ports.ts";
 import { upload } from "./upload.ts";
 import { isDataUrl, readDataUrl } from "./data-url.ts";
 
@@ -27,11 +28,12 @@ interface Meta {
 
 export function fetch(input: Request | string | { href: string }, init?: RequestInit): Promise<Response> {
   // The stack of the call: when the reply comes there is no other.
-  const site = new Error();
+  const from = site();
   return new Promise((resolve, reject) => {
     const request = new Request(input, init);
     const signal = signalOf(request);
     signal?.throwIfAborted();
+    if (hasBadPort(request.url)) throw new TypeError(`${request.url}: this port belongs to another protocol than HTTP.`);
     if (isDataUrl(request.url)) return resolve(arrived(readDataUrl(request)));
     let rest: HostStream | undefined;
     const body = claim(request) ?? undefined;
@@ -48,7 +50,7 @@ export function fetch(input: Request | string | { href: string }, init?: Request
       },
       reject(error) {
         signal?.removeEventListener("abort", abort);
-        reject(relocate(error, site));
+        reject(relocate(error, from));
       },
     });
     function abort(): void {

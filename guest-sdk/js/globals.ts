@@ -7,6 +7,7 @@ import { Blob, File } from "./blob.ts";
 import { CompressionStream, DecompressionStream } from "./compression.ts";
 import { console } from "./console.ts";
 import { Crypto, crypto } from "./crypto.ts";
+import { CryptoKey } from "./crypto-key.ts";
 import "./dom-exception.ts";
 import { TextDecoder, TextEncoder } from "./encoding.ts";
 import { TextDecoderStream, TextEncoderStream } from "./encoding-streams.ts";
@@ -19,10 +20,12 @@ import { FormData } from "./form-data.ts";
 import { Headers } from "./headers.ts";
 import { MessageChannel, MessageEvent, MessagePort } from "./messaging.ts";
 import { Performance, performance } from "./performance.ts";
+import { NODE } from "./process.ts";
 import { Request } from "./request.ts";
 import { Response } from "./response.ts";
 import * as streams from "./vendor/web-streams-polyfill.js";
 import { structuredClone } from "./structured-clone.ts";
+import { SubtleCrypto } from "./subtle.ts";
 import { clearInterval, clearTimeout, setInterval, setTimeout } from "./timers.ts";
 import { tools } from "./tools.ts";
 import { uncaught } from "./uncaught.ts";
@@ -55,19 +58,19 @@ const REMOVED = ["Javy", "Atomics", "SharedArrayBuffer", "print", "bjson", "gc"]
 const { addEventListener, dispatchEvent, removeEventListener } = EventTarget.prototype;
 
 const INSTALLED = {
-  AbortController, AbortSignal, Blob, CompressionStream, Crypto, CustomEvent, DecompressionStream, ErrorEvent, Event, EventTarget,
-  File, FileReader, FormData, Headers, MessageChannel, MessageEvent, MessagePort, Performance, PolicyError, ProgressEvent,
-  PromiseRejectionEvent, Request, Response, TextDecoder, TextDecoderStream, TextEncoder, TextEncoderStream, ToolError, URL,
-  URLPattern, URLSearchParams, addEventListener, clearInterval, clearTimeout, codemode: tools, console, crypto, dispatchEvent,
+  AbortController, AbortSignal, Blob, CompressionStream, Crypto, CryptoKey, CustomEvent, DecompressionStream, ErrorEvent, Event,
+  EventTarget, File, FileReader, FormData, Headers, MessageChannel, MessageEvent, MessagePort, Performance, PolicyError, ProgressEvent,
+  PromiseRejectionEvent, Request, Response, SubtleCrypto, TextDecoder, TextDecoderStream, TextEncoder, TextEncoderStream, ToolError,
+  URL, URLPattern, URLSearchParams, addEventListener, clearInterval, clearTimeout, codemode: tools, console, crypto, dispatchEvent,
   fetch, navigator: { userAgent: "Mayfly/0.1" }, performance, queueMicrotask, removeEventListener, reportError,
-  self: globalThis, setInterval, setTimeout, structuredClone, tools, ...streams,
+  self: globalThis, setInterval, setTimeout, structuredClone, tools, ...streams, ...NODE,
 };
 
 /** Puts everything on the global object, as the standards have it: writable, configurable, not enumerable. */
 export function install(): void {
   for (const name of REMOVED) Reflect.deleteProperty(globalThis, name);
   for (const [name, value] of Object.entries(INSTALLED)) {
-    if (isInterface(value)) expose(value, name);
+    if (isInterface(value) && !Object.hasOwn(NODE, name)) expose(value, name);
     Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
   }
 }

@@ -23,7 +23,7 @@ function valueOf(given: unknown): string {
 
 /** The list as it is sent, in the order given. For the prelude alone, as the next one. */
 export let listOf: (headers: Headers) => Pair[];
-/** Headers of a list from the host, which is in order. */
+/** Headers of a list from the host, which is in order. They cannot be changed: copies can. */
 export let headersOf: (list: Pair[]) => Headers;
 
 let sortedOf: (headers: Headers) => Pair[];
@@ -39,12 +39,14 @@ export class Headers {
   #list: Pair[] = [];
   /** As it is iterated: made when it is asked for, and no longer true after a change. */
   #sorted: Pair[] | undefined;
+  #immutable = false;
 
   static {
     listOf = (headers) => headers.#list;
     headersOf = (list) => {
       const headers = new Headers();
       headers.#list = list;
+      headers.#immutable = true;
       return headers;
     };
     sortedOf = (headers) => (headers.#sorted ??= sorted(headers.#list));
@@ -56,15 +58,16 @@ export class Headers {
 
   append(name: string, value: string): void {
     need(arguments.length, 2, "Headers.append");
-    this.#list.push([nameOf(name), valueOf(value)]);
-    this.#sorted = undefined;
+    const pair: Pair = [nameOf(name), valueOf(value)];
+    this.#change();
+    this.#list.push(pair);
   }
 
   delete(name: string): void {
     need(arguments.length, 1, "Headers.delete");
     const wanted = nameOf(name);
+    this.#change();
     this.#list = this.#list.filter((pair) => pair[0] !== wanted);
-    this.#sorted = undefined;
   }
 
   get(name: string): string | null {
@@ -86,7 +89,7 @@ export class Headers {
     need(arguments.length, 2, "Headers.set");
     const wanted = nameOf(name);
     const text = valueOf(value);
-    this.#sorted = undefined;
+    this.#change();
     const known = this.#list.find((pair) => pair[0] === wanted);
     if (known === undefined) {
       this.#list.push([wanted, text]);
@@ -94,6 +97,11 @@ export class Headers {
       known[1] = text;
       this.#list = this.#list.filter((pair) => pair === known || pair[0] !== wanted);
     }
+  }
+
+  #change(): void {
+    if (this.#immutable) throw new TypeError("These headers are what was received and cannot be changed: copy them with new Headers(headers), or make a new Response(body, response).");
+    this.#sorted = undefined;
   }
 }
 

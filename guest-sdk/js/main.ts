@@ -3,6 +3,7 @@
 // Security boundary: no.
 
 import { install } from "./globals.ts";
+import { install as installViews } from "./views.ts";
 
 export { start } from "./run.ts";
 export { deliver, waiting } from "./pending.ts";
@@ -10,3 +11,4 @@ export { describe } from "./errors.ts";
 export { unhandled as uncaught } from "./uncaught.ts";
 
 install();
+installViews();

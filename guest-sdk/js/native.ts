@@ -2,6 +2,8 @@
 // May touch: the global object, once, before any script exists.
 // Security boundary: no. Scripts cannot reach the natives, and would gain no authority by them.
 
+import type { NativeCrypto } from "./crypto-native.ts";
+
 /** What is asked of the host by `emit`: some of the numbers of `EffectKind` in mayfly-abi. */
 export const Effect = { Timer: 3, Cancel: 4, Log: 5, Read: 8, Write: 9 } as const;
 
@@ -67,6 +69,13 @@ export interface Native {
   brand(value: unknown): string | undefined;
   /** 0 pending, 1 fulfilled, 2 rejected; and the value or reason. */
   promiseState(promise: object): [state: number, result: unknown];
+  /** What a proxy stands for; `null` where it was revoked. */
+  proxyTarget(proxy: object): object | null;
+  /**
+   * What to use instead of something that is not there ("" where nothing is known): a `global`, a member of `process`, a
+   * module that is `require`d. The last two are whole messages.
+   */
+  advice(kind: "global" | "process" | "require", name: string): string;
   urlParse(input: string): UrlParts | null;
   /** The whole URL as the standard writes it. */
   urlHref(input: string, base?: string): string | null;
@@ -93,6 +102,7 @@ export interface Native {
   /** What comes out of the bytes, with `end` all that was held back; a TypeError where they are damaged. */
   zlibPush(stream: number, bytes: Uint8Array, end: boolean): Uint8Array<ArrayBuffer>;
   zlibClose(stream: number): void;
+  crypto: NativeCrypto;
 }
 
 const holder = globalThis as unknown as { __mayfly_natives?: Native };

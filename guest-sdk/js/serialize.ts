@@ -3,6 +3,7 @@
 // Security boundary: no.
 
 import { native } from "./native.ts";
+import { CryptoKey } from "./crypto-key.ts";
 import { NotSerializable, text } from "./errors.ts";
 import { Headers } from "./headers.ts";
 import { Request } from "./request.ts";
@@ -68,6 +69,7 @@ function ofOurs(value: object): object | string | undefined {
   if (value instanceof Response) return "a Response (send `await response.json()` or `await response.text()`)";
   if (value instanceof Request) return "a Request";
   if (value instanceof ReadableStream) return "a ReadableStream (send `await new Response(stream).text()`)";
+  if (value instanceof CryptoKey) return 'a CryptoKey (send `await crypto.subtle.exportKey("jwk", key)`)';
   if (value instanceof Headers) return Object.fromEntries(value);
   return undefined;
 }

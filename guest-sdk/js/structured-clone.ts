@@ -5,6 +5,7 @@
 import { native } from "./native.ts";
 import { text } from "./errors.ts";
 import { Blob, File, isBlob } from "./blob.ts";
+import { CryptoKey, cloneKey } from "./crypto-key.ts";
 import { dictionary, isOfPlatform, need } from "./webidl.ts";
 
 type Seen = Map<object, object>;
@@ -73,6 +74,7 @@ const timeOf = Date.prototype.getTime;
 function make(value: object, seen: Seen): object | undefined {
   switch (native.brand(value)) {
     case "Object":
+      if (value instanceof CryptoKey) return keep(value, cloneKey(value), seen);
       if (isOfPlatform(value)) return ofPlatform(value, seen);
       return properties(value, keep(value, {}, seen), seen);
     case "Array":

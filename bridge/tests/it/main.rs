@@ -8,6 +8,7 @@ mod harness;
 
 mod addresses;
 mod door;
+mod encodings;
 mod fetch;
 mod hostile;
 mod policy;
@@ -15,5 +16,8 @@ mod redirects;
 mod requests;
 mod secrets;
 mod speed;
+mod streams;
+mod store;
 mod tenant_files;
 mod tls;
+mod uploads;

@@ -63,7 +63,7 @@ impl Host {
     pub fn compile(&self, name: &str, source: &[u8]) -> Result<Module, Refused> {
         let broken = |what: String| Refused { name: "InternalError".into(), message: what };
         let mut frame = Vec::with_capacity(source.len() + 64);
-        mayfly_abi::Source { name, source }.write(&mut frame);
+        mayfly_abi::Source { name, source, map: b"" }.write(&mut frame);
         let called = Guest::engine(&self.engine, COMPILE_MEMORY_MIB).and_then(|mut guest| {
             let mut budget = Budget::cpu_ms(COMPILE_CPU_MS);
             futures::executor::block_on(guest.call("mayfly-compile", &frame, &mut budget))

@@ -137,7 +137,7 @@ fn the_web_platform_is_there() {
 
 #[test]
 fn nothing_of_node_or_of_the_host_is_there() {
-    let source = "return ['process', 'Javy', 'Deno', 'SharedArrayBuffer', 'Atomics', 'WebAssembly', 'std', 'os']
+    let source = "return ['module', 'Javy', 'Deno', 'SharedArrayBuffer', 'Atomics', 'WebAssembly', 'std', 'os']
         .filter((name) => typeof globalThis[name] !== 'undefined')";
     assert_eq!(result(source), "[]");
 }

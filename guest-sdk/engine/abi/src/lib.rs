@@ -106,15 +106,18 @@ pub struct Deliver<'a> {
     pub body: &'a [u8],
 }
 
-/// `mayfly-compile` and `mayfly-transpile`: `name: blob, source: blob`. Compile takes JavaScript, transpile TypeScript.
+/// `mayfly-compile` and `mayfly-transpile`: `name: blob, source: blob, map: blob`. Transpile takes TypeScript and no map;
+/// compile takes JavaScript and the source map that transpile made with it (empty: positions stay those of `source`).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Source<'a> {
     pub name: &'a str,
     pub source: &'a [u8],
+    pub map: &'a [u8],
 }
 
 /// Answer of `mayfly-compile` and `mayfly-transpile`: `ok: u8, first: blob, second: blob`.
-/// Compile: bytecode and nothing. Transpile: JavaScript and its source map (JSON, version 3, without `sourcesContent`).
+/// Compile: bytecode, whose positions are those that the map leads to, and nothing. Transpile: JavaScript and its source
+/// map (JSON, version 3, without `sourcesContent`).
 /// With `ok` 0, first is `{"name", "message", "line", "column"}` (lines and columns from 1), second is empty.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer<'a> {
@@ -194,11 +197,12 @@ impl Source<'_> {
     pub fn write(&self, out: &mut Vec<u8>) {
         write_blob(out, self.name.as_bytes());
         write_blob(out, self.source);
+        write_blob(out, self.map);
     }
 
     pub fn read(bytes: &[u8]) -> Result<Source<'_>, Malformed> {
         let mut reader = Reader(bytes);
-        Ok(Source { name: reader.text("name")?, source: reader.blob("source")? })
+        Ok(Source { name: reader.text("name")?, source: reader.blob("source")?, map: reader.blob("map")? })
     }
 }
 

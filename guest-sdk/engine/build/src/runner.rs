@@ -63,7 +63,7 @@ fn prepared(wasm: &[u8], wasm_stack_bytes: usize) -> Result<InstancePre<()>> {
 fn bytecode(pre: &InstancePre<()>, name: &str, source: &[u8]) -> Result<Vec<u8>> {
     let mut isolate = Isolate::new(pre)?;
     let mut frame = vec![];
-    Source { name, source }.write(&mut frame);
+    Source { name, source, map: b"" }.write(&mut frame);
     let bytes = isolate.call(isolate.compile.clone(), &frame)?;
     let answer = Answer::read(&bytes).map_err(|malformed| anyhow::anyhow!("{malformed:?}"))?;
     if !answer.ok {

@@ -5,7 +5,9 @@
 use crate::engine;
 use crate::limits::RANDOM_BYTES_MAX;
 use crate::text::{Body, Text};
-use crate::{brands, compression, delivery, effects, encodings, json, patterns, report, serialize, stimulus, urls};
+use crate::{
+    brands, compression, crypto, delivery, effects, encodings, json, patterns, report, serialize, stacks, stimulus, urls,
+};
 use mayfly_abi::EffectKind;
 use rquickjs::function::Opt;
 use rquickjs::{Array, Ctx, Exception, Function, IntoJs, Object, Promise, Result, TypedArray, Value, qjs};
@@ -30,10 +32,14 @@ pub fn object<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
     natives.set("emitJson", Function::new(ctx.clone(), serialize::emit_json)?)?;
     brands::register(ctx, &natives)?;
     natives.set("promiseState", Function::new(ctx.clone(), promise_state)?)?;
+    natives.set("proxyTarget", Function::new(ctx.clone(), proxy_target)?)?;
+    natives.set("advice", Function::new(ctx.clone(), advice)?)?;
+    stacks::register(ctx)?;
     encodings::register(ctx, &natives)?;
     urls::register(ctx, &natives)?;
     patterns::register(ctx, &natives)?;
     compression::register(ctx, &natives)?;
+    crypto::register(ctx, &natives)?;
     Ok(natives)
 }
 
@@ -142,4 +148,31 @@ fn promise_state<'js>(ctx: Ctx<'js>, promise: Promise<'js>) -> Result<Array<'js>
     pair.set(0, state)?;
     pair.set(1, result)?;
     Ok(pair)
+}
+
+/// What a proxy stands for; `null` where it was revoked, or is none.
+fn proxy_target<'js>(ctx: Ctx<'js>, proxy: Value<'js>) -> Value<'js> {
+    // SAFETY: `proxy` is a live value, and asked only where it is a proxy; the result is owned by the caller.
+    let target = unsafe {
+        if !qjs::JS_IsProxy(proxy.as_raw()) {
+            return Value::new_null(ctx);
+        }
+        Value::from_raw(ctx.clone(), qjs::JS_GetProxyTarget(ctx.as_raw().as_ptr(), proxy.as_raw()))
+    };
+    if target.is_object() {
+        return target;
+    }
+    // A revoked proxy throws.
+    drop(ctx.catch());
+    Value::new_null(ctx)
+}
+
+/// What to use instead of something that is not there; "" where nothing is known.
+fn advice(kind: Text, name: Text) -> String {
+    match kind.0.as_str() {
+        "global" => mayfly_advice::global(&name.0).unwrap_or_default().to_owned(),
+        "process" => mayfly_advice::process_member(&name.0),
+        "require" => mayfly_advice::require(&name.0),
+        _ => String::new(),
+    }
 }
