@@ -70,7 +70,7 @@ const INSTALLED = {
 export function install(): void {
   for (const name of REMOVED) Reflect.deleteProperty(globalThis, name);
   for (const [name, value] of Object.entries(INSTALLED)) {
-    if (isInterface(value)) expose(value);
+    if (isInterface(value) && !Object.hasOwn(NODE, name)) expose(value, name);
     Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
   }
 }

@@ -12,15 +12,15 @@ const prototypes = new WeakSet<object>();
 
 /**
  * Gives a class what Web IDL asks for and JavaScript does not: members that are enumerable, and a tag that is a plain
- * property. Called for every class on the global object (`globals.ts`).
+ * property. Called for every class on the global object (`globals.ts`), with its name there.
  */
-export function expose(made: Made): void {
+export function expose(made: Made, name: string): void {
   for (const owner of [made, made.prototype]) {
     for (const key of Object.getOwnPropertyNames(owner)) {
       if (!OWN[owner === made ? 0 : 1].includes(key)) Object.defineProperty(owner, key, { enumerable: true });
     }
   }
-  tag(made.prototype, made.name);
+  tag(made.prototype, name);
   prototypes.add(made.prototype);
 }
 

@@ -24,28 +24,28 @@ pub struct Difference<'a> {
 impl Known {
     pub fn of(suite: &str) -> Result<Known, SuiteError> {
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("known").join(format!("{suite}.txt"));
-        let text = String::from_utf8_lossy(&read(&path)?).into_owned();
-        Ok(Known { path, lines: text.lines().map(str::to_owned).collect() })
+        let known = Known::from_text(&String::from_utf8_lossy(&read(&path)?));
+        Ok(Known { path, ..known })
+    }
+
+    pub fn from_text(text: &str) -> Known {
+        Known { path: PathBuf::new(), lines: text.lines().map(str::to_owned).collect() }
     }
 
     pub fn difference<'a>(&self, results: &'a [TestResult]) -> Difference<'a> {
         let failed: BTreeSet<&str> = failing(results).map(|result| result.key.as_str()).collect();
-        let files = files(results);
+        let ran = Ran::of(results);
+        let fixed = self.lines.iter().filter(|line| ran.covers(line) && !failed.contains(line.as_str()));
         Difference {
             new: failing(results).filter(|result| !self.lines.contains(&result.key)).collect(),
-            fixed: self
-                .lines
-                .iter()
-                .filter(|line| files.contains(file_of(line)) && !failed.contains(line.as_str()))
-                .cloned()
-                .collect(),
+            fixed: fixed.cloned().collect(),
         }
     }
 
-    /// Writes the list anew, for the files that were run; lines of others stay.
+    /// Writes the list anew, as far as this copy of the suite has the tests; lines of others stay.
     pub fn update(&mut self, results: &[TestResult]) -> Result<(), SuiteError> {
-        let files = files(results);
-        self.lines.retain(|line| !files.contains(file_of(line)));
+        let ran = Ran::of(results);
+        self.lines.retain(|line| !ran.covers(line));
         self.lines.extend(failing(results).map(|result| result.key.clone()));
         let mut text = String::new();
         for line in &self.lines {
@@ -56,15 +56,26 @@ impl Known {
     }
 }
 
+/// What was run: copies of a suite differ, and a test that one has not was not fixed.
+struct Ran<'a> {
+    keys: BTreeSet<&'a str>,
+    files: BTreeSet<&'a str>,
+}
+
+impl<'a> Ran<'a> {
+    fn of(results: &'a [TestResult]) -> Ran<'a> {
+        let keys: BTreeSet<&str> = results.iter().map(|result| result.key.as_str()).collect();
+        let files = keys.iter().filter_map(|key| Some(key.split_once(": ")?.0)).collect();
+        Ran { keys, files }
+    }
+
+    /// A file as a whole is told only when it fails; it was run when any test of it was.
+    fn covers(&self, line: &str) -> bool {
+        let whole = line.strip_suffix(": (harness)").is_some_and(|file| self.files.contains(file));
+        whole || self.keys.contains(line)
+    }
+}
+
 fn failing(results: &[TestResult]) -> impl Iterator<Item = &TestResult> {
     results.iter().filter(|result| result.failure.is_some())
-}
-
-fn files(results: &[TestResult]) -> BTreeSet<&str> {
-    results.iter().map(|result| file_of(&result.key)).collect()
-}
-
-/// A key is `file` or `file: subtest`; no file's name has a blank in it.
-fn file_of(key: &str) -> &str {
-    key.split_once(": ").map_or(key, |(file, _)| file)
 }
