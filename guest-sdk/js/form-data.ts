@@ -134,7 +134,8 @@ function latin1(bytes: Uint8Array): string {
 function readMultipart(form: FormData, bytes: Uint8Array<ArrayBuffer>, delimiter: string): void {
   const text = latin1(bytes);
   let at = text.indexOf(delimiter);
-  while (at >= 0) {
+  for (;;) {
+    if (at < 0) throw new TypeError("The multipart body does not have its boundary.");
     const begin = at + delimiter.length;
     if (text.startsWith("--", begin)) return;
     const next = text.indexOf(`\r\n${delimiter}`, begin);
