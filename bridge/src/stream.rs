@@ -31,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 #[derive(Default)]
 pub struct Streams(Cell<u32>);
 
-/// The right to one of them.
+/// The right to one of them, until it was read to its end or let go.
 pub struct Place(Shared<Streams>);
 
 impl Streams {
@@ -65,7 +65,8 @@ pub struct Rest {
 
 /// Begins to carry the body over.
 pub fn open(rest: Rest, budget: &Arc<Budget>) -> byte_stream::Client {
-    let ready = Ready { bytes: BytesMut::new(), held: Held::new(budget), bytes_in: 0, end: None };
+    let Rest { body, call, upload, released, place } = rest;
+    let ready = Ready { bytes: BytesMut::new(), held: Held::new(budget), bytes_in: 0, end: None, place: Some(place) };
     let pipe = Shared::new(Pipe {
         ready: RefCell::new(ready),
         filled: Notify::new(),
@@ -73,7 +74,7 @@ pub fn open(rest: Rest, budget: &Arc<Budget>) -> byte_stream::Client {
         let_go: CancellationToken::new(),
         reading: Cell::new(false),
     });
-    tokio::task::spawn_local(carry(rest, Ending(pipe.clone())));
+    tokio::task::spawn_local(carry(body, call, upload, released, Ending(pipe.clone())));
     new_client(Stream(pipe))
 }
 
@@ -101,10 +102,16 @@ struct Ready {
     bytes_in: u64,
     /// What comes after it, if that is known.
     end: Option<Result<(), Failure>>,
+    place: Option<Place>,
 }
 
-async fn carry(rest: Rest, pipe: Ending) {
-    let Rest { mut body, mut call, upload, released, place } = rest;
+async fn carry(
+    mut body: CleanBody,
+    mut call: Call,
+    upload: Option<Arc<Progress>>,
+    released: CancellationToken,
+    pipe: Ending,
+) {
     let before = body.bytes_in();
     let outcome = tokio::select! {
         biased;
@@ -121,7 +128,7 @@ async fn carry(rest: Rest, pipe: Ending) {
     };
     call.arrived(body.bytes_in() - before);
     // Closes the upstream connection, before anybody is told.
-    drop((body, place));
+    drop(body);
     let outcome = outcome.map_err(|failure| match call.place() {
         (method, url) if failure.method.is_empty() => failure.at(method, url),
         _ => failure,
@@ -197,13 +204,17 @@ impl Pipe {
         let (bytes, _held) = (ready.bytes.split_to(count), ready.held.split(count));
         part.set_bytes(&bytes);
         part.set_bytes_in(ready.bytes_in);
+        let ended = ready.bytes.is_empty() && ready.end.is_some();
         match &ready.end {
-            Some(Ok(())) => part.set_end(ready.bytes.is_empty()),
+            Some(Ok(())) => part.set_end(ended),
             Some(Err(failure)) if bytes.is_empty() => {
                 part.set_end(true);
                 write_failure(part.init_failure(), failure, ("", ""));
             }
             Some(Err(_)) | None => {}
+        }
+        if ended {
+            ready.place = None;
         }
         self.emptied.notify_one();
     }

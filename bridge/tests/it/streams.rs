@@ -505,15 +505,23 @@ fn replies_beyond_the_streams_of_a_run_come_whole() {
         let (outcome, _peer) = tokio::join!(fetch(&opened.session, &never), scene.puppet.answer(CHUNKED));
         let (kind, message) = outcome.failure();
         assert!(kind == Kind::Timeout && message.contains("32 replies of this run are still open"), "{message}");
-        // One that ends leaves its place to another.
+        // One that has arrived and was not read keeps its place; read to its end, it leaves it to another.
         let (rest, mut peer) = open.pop().unwrap();
-        peer.send("0\r\n\r\n").await;
-        rest.all().await;
+        peer.send("3\r\none\r\n0\r\n\r\n").await;
+        let whole = async {
+            peer.head().await;
+            peer.send(format!("{CHUNKED}5\r\nwhole\r\n")).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            peer.send("0\r\n\r\n").await;
+        };
+        let ask = get_stream(scene.puppet.url("/"));
+        let (outcome, ()) = tokio::join!(fetch(&opened.session, &ask), whole);
+        assert!(outcome.body() == "whole" && outcome.rest.is_none());
+        assert_eq!(rest.all().await.0, b"one");
         let answered = async {
             peer.head().await;
             peer.send(CHUNKED).await;
         };
-        let ask = get_stream(scene.puppet.url("/"));
         assert!(tokio::join!(fetch(&opened.session, &ask), answered).0.rest.is_some());
     });
 }

@@ -337,3 +337,24 @@ fn the_head_of_something_large_can_be_asked_for_over_http2() {
         assert_eq!((outcome.header("content-length"), outcome.body().as_str()), (Some("99999999"), ""));
     });
 }
+
+#[test]
+fn bytes_where_no_body_can_be_do_not_reach_the_script() {
+    run(async {
+        // Compressed, so that nobody has looked into them.
+        let server = serve("api.test", b"h2", |request| {
+            let status = request.uri().path().trim_start_matches('/').parse::<u16>().unwrap();
+            let body = full("the-real-key-12345");
+            http::Response::builder().status(status).header("content-encoding", "gzip").body(body).unwrap()
+        });
+        let (bridge, token) = bridge_to(&server, true);
+        let opened = bridge.session(&token).await;
+        for (method, path) in [("GET", "/204"), ("GET", "/304"), ("HEAD", "/200")] {
+            for ask in [get(server.url(path)), get_stream(server.url(path))] {
+                let outcome = fetch(&opened.session, &Ask { method, ..ask }).await;
+                println!("{method} {path}: {outcome:?}");
+                assert!(!format!("{outcome:?}").contains("the-real-key") && outcome.rest.is_none());
+            }
+        }
+    });
+}
