@@ -10,14 +10,5 @@ declare class DOMException extends Error {
 
 interface Uint8Array<TArrayBuffer extends ArrayBufferLike> {
   toHex(): string;
-  toBase64(options?: Base64Options): string;
-}
-
-interface Uint8ArrayConstructor {
-  fromBase64(text: string, options?: Base64Options): Uint8Array<ArrayBuffer>;
-}
-
-interface Base64Options {
-  alphabet?: "base64" | "base64url";
-  omitPadding?: boolean;
+  toBase64(): string;
 }

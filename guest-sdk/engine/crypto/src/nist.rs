@@ -11,12 +11,13 @@ use crate::text::Text;
 use ecdsa::elliptic_curve::array::ArraySize;
 use ecdsa::elliptic_curve::sec1::{FromSec1Point, ModulusSize, ToSec1Point};
 use ecdsa::elliptic_curve::{
-    AffinePoint, CurveArithmetic, FieldBytes, FieldBytesSize, Generate, PublicKey, SecretKey, ecdh,
+    AffinePoint, CurveArithmetic, FieldBytes, FieldBytesSize, Generate, NonZeroScalar, PublicKey, SecretKey, ecdh,
 };
 use ecdsa::{EcdsaCurve, Signature, SignatureSize, hazmat};
 use p256::NistP256;
 use p384::NistP384;
 use p521::NistP521;
+use rfc6979::KGenerator;
 use std::marker::PhantomData;
 use zeroize::Zeroizing;
 
@@ -52,8 +53,24 @@ where
     fn sign(hash: Hash, private: &[u8], data: &[u8]) -> Option<Vec<u8>> {
         let scalar = Zeroizing::new(Self::private(private)?.to_nonzero_scalar());
         let digest = hash.digest(data);
-        let (signature, _) =
-            with_hash!(hash, D => hazmat::sign_prehashed_rfc6979::<C, D>(&scalar, &digest, &[]));
+        let (order, mut nonce) = (C::ORDER, Zeroizing::new(FieldBytes::<C>::default()));
+        with_hash!(hash, D => {
+            let mut nonces = KGenerator::<D, C::Uint>::new(private, &digest, &[], &order);
+            loop {
+                nonces.fill_next_k(&mut nonce);
+                if let Some(signature) = Self::sign_with(&scalar, &nonce, &digest) {
+                    return Some(signature);
+                }
+            }
+        })
+    }
+
+    /// Nothing for a nonce that gives no signature, which is as rare as guessing the key. Apart from the choice of the
+    /// nonce, so that this part exists once for a curve and not once more for each hash.
+    #[inline(never)]
+    fn sign_with(scalar: &NonZeroScalar<C>, nonce: &FieldBytes<C>, digest: &[u8]) -> Option<Vec<u8>> {
+        let nonce = Zeroizing::new(NonZeroScalar::<C>::from_repr(nonce.clone()).into_option()?);
+        let (signature, _) = hazmat::sign_prehashed(scalar, &nonce, digest).ok()?;
         Some(signature.to_bytes().to_vec())
     }
 
