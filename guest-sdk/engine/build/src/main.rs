@@ -44,7 +44,7 @@ fn outputs(engine: &Path, target: &Path) -> Result<Vec<(String, Vec<u8>)>> {
     let sealed = seal::seal(&plugin).context("sealing the engine")?;
     let snapshot = snapshot::preinitialise(&sealed).context("pre-initialising the engine")?;
     inspect::engine(&snapshot)?;
-    let transpiler = if env::var_os("ENGINE_ONLY").is_some() { zstd::decode_all(fs::read(engine.join("artifacts/transpiler.wasm.zst"))?.as_slice())? } else { build::wasm(engine, target, "mayfly-transpiler")? };
+    let transpiler = build::wasm(engine, target, "mayfly-transpiler")?;
     inspect::transpiler(&transpiler)?;
 
     let mut files = vec![];
