@@ -4,20 +4,20 @@
 
 import { native } from "./native.ts";
 import { noFormat, usableKey, type Algorithm, type KeyData, type Wanted } from "./crypto-algorithm.ts";
-import { Uint8, first } from "./crypto-bytes.ts";
-import { checkJwk, jwkBytes, writeJwk } from "./crypto-jwk.ts";
+import { Uint8, first, room } from "./crypto-bytes.ts";
+import { checkJwk, secretOf, writeJwk } from "./crypto-jwk.ts";
 import { checkUsages, type CryptoKey, type KeyUsage, type Slots } from "./crypto-key.ts";
-import { buffer, fail, octet, unsignedShort, type Member, type Params } from "./crypto-params.ts";
-import type { Bytes } from "./crypto-native.ts";
+import { bufferSource, fail, octet, unsignedShort, type Member, type Params } from "./crypto-params.ts";
+import type { Bytes, NativeKey } from "./crypto-native.ts";
 
 const BLOCK_BYTES = 16;
 const KEY_BITS = [128, 192, 256];
 const TAG_BITS = [32, 64, 96, 104, 112, 120, 128];
 
 const LENGTH: readonly Member[] = [["length", unsignedShort, true]];
-const CBC: readonly Member[] = [["iv", buffer, true]];
-const CTR: readonly Member[] = [["counter", buffer, true], ["length", octet, true]];
-const GCM: readonly Member[] = [["additionalData", buffer], ["iv", buffer, true], ["tagLength", octet]];
+const CBC: readonly Member[] = [["iv", bufferSource, true]];
+const CTR: readonly Member[] = [["counter", bufferSource, true], ["length", octet, true]];
+const GCM: readonly Member[] = [["additionalData", bufferSource], ["iv", bufferSource, true], ["tagLength", octet]];
 
 function keyBits(params: Params): number {
   const bits = params.length as number;
@@ -25,13 +25,11 @@ function keyBits(params: Params): number {
   return bits;
 }
 
-function importBytes(name: string, given: KeyData, { usages, extractable }: Wanted): Bytes {
-  if (given.format === "raw") return given.bytes;
+function importSecret(name: string, given: KeyData, { usages, extractable }: Wanted): NativeKey {
+  if (given.format === "raw") return native.crypto.secretKey(given.bytes);
   if (given.format !== "jwk") return noFormat(name, given.format);
   checkJwk(given.jwk, { kty: "oct", use: "enc", usages, extractable });
-  const [bytes] = jwkBytes(given.jwk, ["k"]) as [Bytes];
-  if (given.jwk.alg !== undefined && given.jwk.alg !== jwkName(name, bytes.length * 8)) fail("DataError", `JWK: 'alg' is '${given.jwk.alg}', which is no name of this key.`);
-  return bytes;
+  return secretOf(given.jwk);
 }
 
 /** `A128GCM` and the like. */
@@ -52,16 +50,19 @@ function aes(name: string, can: readonly KeyUsage[], own: Partial<Algorithm>): A
     },
     importKey(_, given, wanted): CryptoKey {
       const usages = checkUsages(wanted.usages, can, `An ${name} key`);
-      const bytes = importBytes(name, given, wanted);
-      const length = bytes.length * 8;
+      const secret = importSecret(name, given, wanted);
+      const length = native.crypto.secretBits(secret);
       if (!KEY_BITS.includes(length)) fail("DataError", `${name}: a key has 128, 192 or 256 bits, not ${length}.`);
-      return usableKey("secret", { name, length }, { ...wanted, usages }, native.crypto.secretKey(bytes));
+      if (given.format === "jwk" && given.jwk.alg !== undefined && given.jwk.alg !== jwkName(name, length)) {
+        fail("DataError", `JWK: 'alg' is '${given.jwk.alg}' and must be '${jwkName(name, length)}'.`);
+      }
+      return usableKey("secret", { name, length }, { ...wanted, usages }, secret);
     },
     exportKey(key, format) {
       if (format !== "raw" && format !== "jwk") return noFormat(name, format);
-      const bytes = native.crypto.secretBytes(key.native);
+      if (format === "raw") return native.crypto.secretBytes(key.native);
       const alg = jwkName(name, key.algorithm.length as number);
-      return format === "raw" ? bytes : writeJwk(key, { kty: "oct", alg }, ["k"], [bytes]);
+      return writeJwk(key, { kty: "oct", alg }, ["k"], [native.crypto.secretText(key.native)]);
     },
   };
 }
@@ -77,16 +78,16 @@ function cbcIv(params: Params): Bytes {
 export const aesCbc = aes("AES-CBC", CIPHER, {
   members: { encrypt: CBC, decrypt: CBC },
   encrypt(params, key, data) {
-    const out = new Uint8(data.length + BLOCK_BYTES - (data.length % BLOCK_BYTES));
+    const { buffer, out } = room(data.length + BLOCK_BYTES - (data.length % BLOCK_BYTES));
     native.crypto.aesCbc(true, key.native, cbcIv(params), data, out);
-    return out.buffer;
+    return buffer;
   },
   decrypt(params, key, data) {
     const iv = cbcIv(params);
-    const out = new Uint8(data.length);
+    const { buffer, out } = room(data.length);
     const length = data.length === 0 ? undefined : native.crypto.aesCbc(false, key.native, iv, data, out);
     if (length === undefined) fail("OperationError", "AES-CBC: the data is not what this key and 'iv' encrypt to: its length or padding is wrong.");
-    return first(out.buffer, length);
+    return first(buffer, length);
   },
 });
 
@@ -95,11 +96,11 @@ function ctr(params: Params, key: Slots, data: Bytes): ArrayBuffer {
   const length = params.length as number;
   if (counter.length !== BLOCK_BYTES) fail("OperationError", `AES-CTR: 'counter' must have 16 bytes, not ${counter.length}.`);
   if (length < 1 || length > 128) fail("OperationError", `AES-CTR: 'length' must be 1 to 128 bits, not ${length}.`);
-  const out = new Uint8(data.length);
+  const { buffer, out } = room(data.length);
   if (!native.crypto.aesCtr(key.native, counter, length, data, out)) {
     fail("OperationError", `AES-CTR: the data has more blocks than a counter of ${length} bits has values.`);
   }
-  return out.buffer;
+  return buffer;
 }
 
 export const aesCtr = aes("AES-CTR", CIPHER, { members: { encrypt: CTR, decrypt: CTR }, encrypt: ctr, decrypt: ctr });
@@ -116,18 +117,18 @@ export const aesGcm = aes("AES-GCM", CIPHER, {
   members: { encrypt: GCM, decrypt: GCM },
   encrypt(params, key, data) {
     const tag = gcmTagBytes(params);
-    const out = new Uint8(data.length + tag);
+    const { buffer, out } = room(data.length + tag);
     native.crypto.aesGcm(true, key.native, params.iv as Bytes, params.additionalData ?? NOTHING, tag, data, out);
-    return out.buffer;
+    return buffer;
   },
   decrypt(params, key, data) {
     const tag = gcmTagBytes(params);
     if (data.length < tag) fail("OperationError", `AES-GCM: the data is shorter than its tag of ${tag} bytes.`);
-    const out = new Uint8(data.length - tag);
+    const { buffer, out } = room(data.length - tag);
     if (!native.crypto.aesGcm(false, key.native, params.iv as Bytes, params.additionalData ?? NOTHING, tag, data, out)) {
       fail("OperationError", "AES-GCM: the tag is wrong: key, 'iv', 'additionalData' or data is not the one that was encrypted.");
     }
-    return out.buffer;
+    return buffer;
   },
 });
 
@@ -136,17 +137,17 @@ const WORD_BYTES = 8;
 
 export const aesKw = aes("AES-KW", ["wrapKey", "unwrapKey"], {
   wrapKey(_, key, data) {
-    const out = new Uint8(data.length + WORD_BYTES);
+    const { buffer, out } = room(data.length + WORD_BYTES);
     if (data.length < 2 * WORD_BYTES || !native.crypto.aesKw(true, key.native, data, out)) {
       fail("OperationError", `AES-KW: a key of ${data.length} bytes cannot be wrapped: only multiples of 8, and at least 16.`);
     }
-    return out.buffer;
+    return buffer;
   },
   unwrapKey(_, key, data) {
-    const out = new Uint8(Math.max(data.length - WORD_BYTES, 0));
+    const { buffer, out } = room(Math.max(data.length - WORD_BYTES, 0));
     if (data.length < 3 * WORD_BYTES || !native.crypto.aesKw(false, key.native, data, out)) {
       fail("OperationError", "AES-KW: the data was not wrapped with this key.");
     }
-    return out.buffer;
+    return buffer;
   },
 });

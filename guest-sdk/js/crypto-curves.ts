@@ -4,8 +4,8 @@
 
 import { native } from "./native.ts";
 import { requireType, usableKey, type Algorithm, type KeyData, type Wanted } from "./crypto-algorithm.ts";
-import { firstBits } from "./crypto-bytes.ts";
-import { checkJwk, jwkBytes, writeJwk } from "./crypto-jwk.ts";
+import { firstBits, lengthOf } from "./crypto-bytes.ts";
+import { checkJwk, jwkTexts, writeJwk } from "./crypto-jwk.ts";
 import { among, checkUsages, makeKey, requireKey, type CryptoKey, type CryptoKeyPair, type KeyAlgorithm, type KeyUsage, type Slots } from "./crypto-key.ts";
 import { algorithm, fail, text, type Member, type Params } from "./crypto-params.ts";
 import type { Curve, Hash, NativeKey, NistCurve } from "./crypto-native.ts";
@@ -21,6 +21,8 @@ interface Scheme {
   named: boolean;
   /** What a JWK may say in `alg`. */
   alg?(curve: string): string[];
+  /** What ours say there. */
+  ownAlg?: string;
 }
 
 const curveOf = (scheme: { named: boolean }, { name, namedCurve }: KeyAlgorithm | Params): Curve =>
@@ -58,7 +60,7 @@ function importKey(scheme: Scheme, params: Params, given: KeyData, wanted: Wante
   if (given.format === "jwk") {
     checkJwk(given.jwk, { kty: scheme.named ? "EC" : "OKP", use, ...wanted, ...(scheme.alg && { alg: scheme.alg(curve) }) });
     if (given.jwk.crv !== curve) fail("DataError", `JWK: 'crv' must be '${curve}'.`);
-    key = native.crypto.joinKey(curve, jwkBytes(given.jwk, numbers(scheme, type)));
+    key = native.crypto.joinKey(curve, jwkTexts(given.jwk, numbers(scheme, type)));
   } else {
     key = native.crypto.decodeKey(curve, given.format, given.bytes);
   }
@@ -78,7 +80,7 @@ function onCurve(scheme: Scheme, own: Partial<Algorithm>): Algorithm {
     exportKey(key, format) {
       const curve = curveOf(scheme, key.algorithm);
       if (format === "jwk") {
-        const fixed = { kty: scheme.named ? "EC" : "OKP", crv: curve };
+        const fixed = { kty: scheme.named ? "EC" : "OKP", crv: curve, ...(scheme.ownAlg && { alg: scheme.ownAlg }) };
         return writeJwk(key, fixed, numbers(scheme, key.type), native.crypto.splitKey(curve, key.native));
       }
       requireType(key, format === "pkcs8" ? "private" : "public", `The format '${format}'`);
@@ -121,7 +123,7 @@ function agreement(name: string, named: boolean): Pick<Algorithm, "deriveBits" |
       }
       const secret = native.crypto.agree(curveOf({ named }, key.algorithm), key.native, other.native);
       if (secret === undefined) return fail("OperationError", `${name}: the public key is of small order: the secret would be known to all.`);
-      const bits = secret.byteLength * 8;
+      const bits = lengthOf(secret) * 8;
       if (length === null || length === bits) return secret;
       if (length > bits) fail("OperationError", `${name}: ${length} bits are more than the ${bits} that this curve gives.`);
       return firstBits(secret, length);
@@ -132,7 +134,7 @@ function agreement(name: string, named: boolean): Pick<Algorithm, "deriveBits" |
 export const ecdh = onCurve({ name: "ECDH", can: AGREE, use: "enc", named: true }, agreement("ECDH", true));
 
 export const ed25519 = onCurve(
-  { name: "Ed25519", can: SIGN, use: "sig", named: false, alg: () => ["Ed25519", "EdDSA"] },
+  { name: "Ed25519", can: SIGN, use: "sig", named: false, alg: () => ["Ed25519", "EdDSA"], ownAlg: "Ed25519" },
   {
     members: {},
     sign(_, key, data) {

@@ -2,19 +2,19 @@
 // May touch: the script's object, by reading it.
 // Security boundary: no.
 
-import { Uint8, fromBase64Url, toBase64Url } from "./crypto-bytes.ts";
+import { native } from "./native.ts";
 import type { Slots } from "./crypto-key.ts";
 import { fail, isObject } from "./crypto-params.ts";
-import type { Bytes } from "./crypto-native.ts";
+import type { NativeKey } from "./crypto-native.ts";
 
 /** In the order of reading, which scripts with getters can see. */
 const MEMBERS = [
   "alg", "crv", "d", "dp", "dq", "e", "ext", "k", "key_ops", "kty", "n", "oth", "p", "q", "qi", "use", "x", "y",
 ] as const;
 
-type Texts = Exclude<(typeof MEMBERS)[number], "ext" | "key_ops" | "oth">;
+export type JwkText = Exclude<(typeof MEMBERS)[number], "ext" | "key_ops" | "oth">;
 
-export interface Jwk extends Partial<Record<Texts, string>> {
+export interface Jwk extends Partial<Record<JwkText, string>> {
   ext?: boolean;
   key_ops?: string[];
   oth?: unknown[];
@@ -31,7 +31,8 @@ export function readJwk(value: unknown): Jwk {
     if (member === "ext") jwk[member] = Boolean(given);
     else if (member === "key_ops") jwk[member] = list(given, member).map(String);
     else if (member === "oth") jwk[member] = list(given, member);
-    else jwk[member] = String(given);
+    // Not with String(), which a script can replace: this may be a key that it must not see.
+    else jwk[member] = `${given as string}`;
   }
   return jwk;
 }
@@ -67,21 +68,26 @@ export function checkJwk(jwk: Jwk, { kty, use, extractable, usages, alg }: JwkDe
   }
 }
 
-/** The bytes of these members; a DataError where one is missing or is not base64url. */
-export function jwkBytes(jwk: Jwk, members: readonly Texts[]): Bytes[] {
-  return members.map((member) => {
-    const encoded = jwk[member];
-    if (encoded === undefined) fail("DataError", `JWK: '${member}' is missing.`);
-    return fromBase64Url(encoded) ?? fail("DataError", `JWK: '${member}' is not base64url without padding.`);
-  });
+/** These members; a DataError where one is missing. */
+export function jwkTexts(jwk: Jwk, members: readonly JwkText[]): string[] {
+  const texts: string[] = [];
+  for (let at = 0; at < members.length; at += 1) {
+    const member = members[at] as JwkText;
+    texts[at] = jwk[member] ?? fail("DataError", `JWK: '${member}' is missing.`);
+  }
+  return texts;
 }
 
-/** A JWK of these members, with what every key of ours has. */
-export function writeJwk(slots: Slots, fixed: Jwk, members: readonly Texts[], values: readonly ArrayBuffer[]): Jwk {
+/** The secret in a JWK of the kind `oct`. */
+export function secretOf(jwk: Jwk): NativeKey {
+  const text = jwk.k ?? fail("DataError", "JWK: 'k' is missing.");
+  return native.crypto.secretKeyOfText(text) ?? fail("DataError", "JWK: 'k' is not base64url without padding.");
+}
+
+/** A JWK with these members, and with what every key of ours has. */
+export function writeJwk(slots: Slots, fixed: Jwk, members: readonly JwkText[], texts: readonly string[]): Jwk {
   const jwk: Jwk = { ...fixed };
-  values.forEach((value, at) => {
-    jwk[members[at] as Texts] = toBase64Url(new Uint8(value));
-  });
+  for (let at = 0; at < texts.length; at += 1) jwk[members[at] as JwkText] = texts[at] as string;
   jwk.key_ops = [...slots.usages];
   jwk.ext = slots.extractable;
   return jwk;

@@ -41,8 +41,13 @@ export interface NativeCrypto {
   rsaVerify(hash: Hash, key: NativeKey, signature: Bytes, data: Bytes, salt_bytes?: number): boolean;
   rsaEncrypt(hash: Hash, key: NativeKey, label: Bytes, data: Bytes): ArrayBuffer | undefined;
   rsaDecrypt(hash: Hash, key: NativeKey, label: Bytes, data: Bytes): ArrayBuffer | undefined;
-  /** A symmetric key of these bytes, or of so many bits of them. */
-  secretKey(bytes: Bytes, bits?: number): NativeKey;
+  /** Symmetric keys: of bytes, or of their base64url as a JWK has it. */
+  secretKey(bytes: Bytes): NativeKey;
+  secretKeyOfText(text: string): NativeKey | undefined;
+  secretBits(key: NativeKey): number;
+  /** The key of the first bits of another. */
+  cutSecret(key: NativeKey, bits: number): NativeKey;
+  secretText(key: NativeKey): string;
   secretBytes(key: NativeKey): ArrayBuffer;
   randomKey(bits: number): NativeKey;
   generatePair(curve: Curve): NativePair;
@@ -50,7 +55,12 @@ export interface NativeCrypto {
   generateRsa(bits: number, exponent: Bytes): NativePair | undefined;
   decodeKey(kind: Kind, format: string, bytes: Bytes): NativeKey | undefined;
   encodeKey(kind: Kind, format: string, key: NativeKey): ArrayBuffer;
-  /** RSA: n, e, d, p, q, dp, dq, qi. NIST's curves: x, y, d. The others: x, d. A public key's numbers come first. */
-  joinKey(kind: Kind, numbers: Bytes[]): NativeKey | undefined;
-  splitKey(kind: Kind, key: NativeKey): ArrayBuffer[];
+  /**
+   * In base64url: RSA's n, e, d, p, q, dp, dq, qi; x, y, d of NIST's curves; x, d of the others. A public key has those
+   * that come first.
+   */
+  joinKey(kind: Kind, numbers: string[]): NativeKey | undefined;
+  splitKey(kind: Kind, key: NativeKey): string[];
+  modulusBits(key: NativeKey): number;
+  publicExponent(key: NativeKey): ArrayBuffer;
 }

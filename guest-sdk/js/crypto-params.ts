@@ -53,7 +53,7 @@ export const unsignedShort = integer(0xffff);
 export const unsignedLong = integer(0xffff_ffff);
 
 /** Copied once the whole dictionary was read, as the standard says. */
-export const buffer: Conversion = requireSource;
+export const bufferSource: Conversion = requireSource;
 
 export const text: Conversion = (value) => String(value);
 
@@ -79,7 +79,7 @@ export function readMembers(name: string, given: object, members: readonly Membe
   }
   for (const [member, convert] of members) {
     const value = params[member];
-    if (value !== undefined && (convert === buffer || convert === bigInteger)) params[member] = new Uint8(bytesOf(value as BufferSource));
+    if (value !== undefined && (convert === bufferSource || convert === bigInteger)) params[member] = new Uint8(bytesOf(value as BufferSource));
   }
   return params as unknown as Params;
 }

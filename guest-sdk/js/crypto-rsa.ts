@@ -5,9 +5,9 @@
 import { native } from "./native.ts";
 import { noFormat, requireType, requireUsages, usableKey, type Algorithm, type KeyData, type Wanted } from "./crypto-algorithm.ts";
 import { Uint8 } from "./crypto-bytes.ts";
-import { checkJwk, jwkBytes, writeJwk } from "./crypto-jwk.ts";
+import { checkJwk, jwkTexts, writeJwk } from "./crypto-jwk.ts";
 import { among, checkUsages, makeKey, type CryptoKey, type CryptoKeyPair, type KeyAlgorithm, type KeyUsage } from "./crypto-key.ts";
-import { algorithm, bigInteger, buffer, fail, unsignedLong, type Member, type Params } from "./crypto-params.ts";
+import { algorithm, bigInteger, bufferSource, fail, unsignedLong, type Member, type Params } from "./crypto-params.ts";
 import type { Bytes, Hash, NativeKey } from "./crypto-native.ts";
 
 const GENERATE: readonly Member[] = [["modulusLength", unsignedLong, true], ["publicExponent", bigInteger, true], ["hash", algorithm, true]];
@@ -25,10 +25,7 @@ interface Scheme {
 
 /** The key's algorithm, with length and exponent read off the key itself. */
 function described(name: string, hash: Hash, key: NativeKey): KeyAlgorithm {
-  const [n, e] = native.crypto.splitKey("RSA", key) as [ArrayBuffer, ArrayBuffer];
-  const modulus = new Uint8(n);
-  const modulusLength = modulus.length * 8 - (Math.clz32(modulus[0] as number) - 24);
-  return { name, modulusLength, publicExponent: new Uint8(e), hash };
+  return { name, modulusLength: native.crypto.modulusBits(key), publicExponent: new Uint8(native.crypto.publicExponent(key)), hash };
 }
 
 function generate({ name, can }: Scheme, params: Params, { usages, extractable }: Wanted): CryptoKeyPair {
@@ -42,7 +39,7 @@ function generate({ name, can }: Scheme, params: Params, { usages, extractable }
   requireUsages(among(usages, can.private));
   const pair = native.crypto.generateRsa(length, exponent);
   if (pair === undefined) return fail("OperationError", `${name}: no key could be generated.`);
-  const made = { name, modulusLength: length, publicExponent: new Uint8(exponent), hash: params.hash as Hash };
+  const made = described(name, params.hash as Hash, pair[1]);
   return {
     privateKey: makeKey({ type: "private", algorithm: made, native: pair[0], extractable, usages: among(usages, can.private) }),
     publicKey: makeKey({ type: "public", algorithm: made, native: pair[1], extractable: true, usages: among(usages, can.public) }),
@@ -59,7 +56,7 @@ function importKey(scheme: Scheme, params: Params, given: KeyData, wanted: Wante
   if (given.format === "jwk") {
     checkJwk(given.jwk, { kty: "RSA", use, ...wanted, alg: [jwkNames[hash]] });
     if (given.jwk.oth !== undefined) fail("NotSupportedError", "JWK: RSA keys of more than two primes ('oth') are not supported.");
-    key = native.crypto.joinKey("RSA", jwkBytes(given.jwk, type === "private" ? NUMBERS : PUBLIC_NUMBERS));
+    key = native.crypto.joinKey("RSA", jwkTexts(given.jwk, type === "private" ? NUMBERS : PUBLIC_NUMBERS));
   } else {
     key = native.crypto.decodeKey("RSA", given.format, given.bytes);
   }
@@ -104,7 +101,7 @@ function signing(name: string, salt_bytes: (params: Params) => number | undefine
 
 const SIGN = { private: ["sign"], public: ["verify"] } as const;
 const PSS: readonly Member[] = [["saltLength", unsignedLong, true]];
-const OAEP: readonly Member[] = [["label", buffer]];
+const OAEP: readonly Member[] = [["label", bufferSource]];
 
 export const rsassa = rsa(
   { name: "RSASSA-PKCS1-v1_5", can: SIGN, use: "sig", jwkNames: { "SHA-1": "RS1", "SHA-256": "RS256", "SHA-384": "RS384", "SHA-512": "RS512" } },

@@ -4,11 +4,11 @@
 
 import { native } from "./native.ts";
 import { noFormat, usableKey, type Algorithm, type KeyData, type Wanted } from "./crypto-algorithm.ts";
-import { Uint8 } from "./crypto-bytes.ts";
-import { checkJwk, jwkBytes, writeJwk } from "./crypto-jwk.ts";
+import { room, type Room } from "./crypto-bytes.ts";
+import { checkJwk, secretOf, writeJwk } from "./crypto-jwk.ts";
 import { checkUsages, type CryptoKey, type KeyUsage } from "./crypto-key.ts";
-import { algorithm, buffer, fail, unsignedLong, type Member, type Params } from "./crypto-params.ts";
-import type { Bytes, Hash } from "./crypto-native.ts";
+import { algorithm, bufferSource, fail, unsignedLong, type Member, type Params } from "./crypto-params.ts";
+import type { Bytes, Hash, NativeKey } from "./crypto-native.ts";
 
 export const digests: readonly Algorithm[] = (["SHA-1", "SHA-256", "SHA-384", "SHA-512"] as const).map((name) => ({
   name,
@@ -23,11 +23,11 @@ const JWK_NAMES: Record<Hash, string> = { "SHA-1": "HS1", "SHA-256": "HS256", "S
 const HMAC: readonly Member[] = [["hash", algorithm, true], ["length", unsignedLong]];
 const HMAC_USAGES = ["sign", "verify"] as const;
 
-function hmacBytes(params: Params, given: KeyData, { usages, extractable }: Wanted): Bytes {
-  if (given.format === "raw") return given.bytes;
+function hmacSecret(params: Params, given: KeyData, { usages, extractable }: Wanted): NativeKey {
+  if (given.format === "raw") return native.crypto.secretKey(given.bytes);
   if (given.format !== "jwk") return noFormat("HMAC", given.format);
   checkJwk(given.jwk, { kty: "oct", use: "sig", usages, extractable, alg: [JWK_NAMES[params.hash as Hash]] });
-  return (jwkBytes(given.jwk, ["k"]) as [Bytes])[0];
+  return secretOf(given.jwk);
 }
 
 export const hmac: Algorithm = {
@@ -48,19 +48,19 @@ export const hmac: Algorithm = {
   },
   importKey(params, given, wanted): CryptoKey {
     const usages = checkUsages(wanted.usages, HMAC_USAGES, "An HMAC key");
-    const bytes = hmacBytes(params, given, wanted);
-    const bits = bytes.length * 8;
+    const secret = hmacSecret(params, given, wanted);
+    const bits = native.crypto.secretBits(secret);
     const length = params.length ?? bits;
     if (bits === 0) fail("DataError", "HMAC: a key must not be empty.");
     if (length > bits || length <= bits - 8) fail("DataError", `HMAC: 'length' is ${length}, and the key has ${bits} bits.`);
     const key = { name: "HMAC", hash: params.hash as Hash, length };
-    return usableKey("secret", key, { ...wanted, usages }, native.crypto.secretKey(bytes, length));
+    return usableKey("secret", key, { ...wanted, usages }, length === bits ? secret : native.crypto.cutSecret(secret, length));
   },
   exportKey(key, format) {
     if (format !== "raw" && format !== "jwk") return noFormat("HMAC", format);
-    const bytes = native.crypto.secretBytes(key.native);
+    if (format === "raw") return native.crypto.secretBytes(key.native);
     const alg = JWK_NAMES[key.algorithm.hash as Hash];
-    return format === "raw" ? bytes : writeJwk(key, { kty: "oct", alg }, ["k"], [bytes]);
+    return writeJwk(key, { kty: "oct", alg }, ["k"], [native.crypto.secretText(key.native)]);
   },
 };
 
@@ -82,30 +82,30 @@ function derivation(name: string, members: readonly Member[], deriveBits: Algori
   };
 }
 
-function room(name: string, length: number | null): Bytes {
+function roomFor(name: string, length: number | null): Room {
   if (length === null || length % 8 !== 0) fail("OperationError", `${name}: the length must be given in bits, a multiple of 8.`);
-  return new Uint8(length / 8);
+  return room(length / 8);
 }
 
 export const hkdf = derivation(
   "HKDF",
-  [["hash", algorithm, true], ["info", buffer, true], ["salt", buffer, true]],
+  [["hash", algorithm, true], ["info", bufferSource, true], ["salt", bufferSource, true]],
   ({ hash, info, salt }, key, length) => {
-    const out = room("HKDF", length);
+    const { buffer, out } = roomFor("HKDF", length);
     if (!native.crypto.hkdf(hash as Hash, key.native, salt as Bytes, info as Bytes, out)) {
       fail("OperationError", `HKDF: ${length} bits are more than 255 times those of ${hash}.`);
     }
-    return out.buffer;
+    return buffer;
   },
 );
 
 export const pbkdf2 = derivation(
   "PBKDF2",
-  [["hash", algorithm, true], ["iterations", unsignedLong, true], ["salt", buffer, true]],
+  [["hash", algorithm, true], ["iterations", unsignedLong, true], ["salt", bufferSource, true]],
   ({ hash, iterations, salt }, key, length) => {
-    const out = room("PBKDF2", length);
+    const { buffer, out } = roomFor("PBKDF2", length);
     if (iterations === 0) fail("OperationError", "PBKDF2: 'iterations' must not be 0.");
     native.crypto.pbkdf2(hash as Hash, key.native, salt as Bytes, iterations as number, out);
-    return out.buffer;
+    return buffer;
   },
 );

@@ -3,7 +3,7 @@
 //! Security boundary: no. Everything here is parsed by RustCrypto's `der`, which refuses what is not DER.
 
 use super::curves::{self, Curve};
-use super::key::{Key, KeyRef};
+use super::key::{Key, KeyRef, from_base64, to_base64};
 use super::rsa_key;
 use super::values::{Buffer, Bytes, Secret};
 use crate::text::Text;
@@ -51,23 +51,27 @@ pub fn encode<'js>(kind: Text, format: Text, key: KeyRef<'js>) -> Option<Buffer<
     encoded.map(Buffer)
 }
 
-/// The key with these numbers: RSA as in `rsa_key::join`; a curve's `[x, y]` or `[x]`, a private key's `d` after them.
-pub fn join<'js>(ctx: Ctx<'js>, kind: Text, parts: Vec<Bytes<'js>>) -> Result<Option<KeyRef<'js>>> {
-    let parts: Vec<&[u8]> = parts.iter().map(|part| &**part).collect();
+/// The key with these numbers, each in base64url: RSA as in `rsa_key::join`; a curve's `[x, y]` or `[x]`, and after them
+/// `d` of a private key.
+pub fn join<'js>(ctx: Ctx<'js>, kind: Text, numbers: Vec<Text>) -> Result<Option<KeyRef<'js>>> {
+    let decoded: Option<Vec<Secret>> = numbers.iter().map(|number| from_base64(&number.0)).collect();
+    let Some(decoded) = decoded else { return Ok(None) };
+    let numbers: Vec<&[u8]> = decoded.iter().map(|number| number.as_slice()).collect();
     let key = match kind.0.as_str() {
-        RSA => rsa_key::join(&parts),
-        name => join_curve(name, &parts),
+        RSA => rsa_key::join(&numbers),
+        name => join_curve(name, &numbers),
     };
     key.map(|key| Class::instance(ctx, key)).transpose()
 }
 
-pub fn split(kind: Text, key: KeyRef<'_>) -> Option<Vec<Buffer<Secret>>> {
+/// What `join` takes.
+pub fn split(kind: Text, key: KeyRef<'_>) -> Option<Vec<String>> {
     let key = key.borrow();
-    let parts = match kind.0.as_str() {
+    let numbers = match kind.0.as_str() {
         RSA => rsa_key::split(&key),
         name => split_curve(name, &key),
     };
-    Some(parts?.into_iter().map(Buffer).collect())
+    Some(numbers?.iter().map(|number| to_base64(number)).collect())
 }
 
 fn join_curve(name: &str, parts: &[&[u8]]) -> Option<Key> {

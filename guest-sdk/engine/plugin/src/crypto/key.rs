@@ -4,8 +4,10 @@
 
 use super::random::TurnStream;
 use super::values::{Buffer, Bytes, Secret};
+use crate::text::Text;
+use base64ct::{Base64UrlUnpadded, Encoding};
 use rquickjs::class::{JsClass, Readable, Trace, Tracer};
-use rquickjs::function::{Constructor, Opt};
+use rquickjs::function::Constructor;
 use rquickjs::{Class, Ctx, Error, JsLifetime, Object, Result};
 use rsa::rand_core::Rng;
 use zeroize::Zeroizing;
@@ -22,21 +24,40 @@ pub enum Key {
 
 pub type KeyRef<'js> = Class<'js, Key>;
 
-/// The key of these bytes, or of so many bits of them.
-pub fn secret<'js>(ctx: Ctx<'js>, bytes: Bytes<'js>, bits: Opt<usize>) -> Result<KeyRef<'js>> {
+/// The key of these bytes.
+pub fn secret<'js>(ctx: Ctx<'js>, bytes: Bytes<'js>) -> Result<KeyRef<'js>> {
     let mut copy: Secret = Zeroizing::new(Vec::new());
     copy.try_reserve_exact(bytes.len()).map_err(|_| Error::Allocation)?;
     copy.extend_from_slice(&bytes);
-    cut(&mut copy, bits.0.unwrap_or(usize::MAX));
     Class::instance(ctx, Key::Secret(copy))
 }
 
-/// The bytes of such a key, for those who may have them.
+/// The key of these bytes in base64url, as a JWK has them; nothing for text that is not that.
+pub fn secret_of_text(ctx: Ctx<'_>, text: Text) -> Result<Option<KeyRef<'_>>> {
+    from_base64(&text.0).map(|bytes| Class::instance(ctx, Key::Secret(bytes))).transpose()
+}
+
+/// How many bits such a key has.
+pub fn secret_bits(key: KeyRef<'_>) -> Option<usize> {
+    Some(key.borrow().secret()?.len() * 8)
+}
+
+/// The key of its first bits.
+pub fn cut_secret<'js>(ctx: Ctx<'js>, key: KeyRef<'js>, bits: usize) -> Result<Option<KeyRef<'js>>> {
+    let bytes = key.borrow().secret().and_then(|bytes| bytes.get(..bits.div_ceil(8))).map(<[u8]>::to_vec);
+    let Some(mut bytes) = bytes.map(Zeroizing::new) else { return Ok(None) };
+    cut(&mut bytes, bits);
+    Class::instance(ctx, Key::Secret(bytes)).map(Some)
+}
+
+/// Its bytes, for those who may have them.
 pub fn secret_bytes(key: KeyRef<'_>) -> Option<Buffer<Secret>> {
-    match &*key.borrow() {
-        Key::Secret(bytes) => Some(Buffer(bytes.clone())),
-        _ => None,
-    }
+    Some(Buffer(Zeroizing::new(key.borrow().secret()?.to_vec())))
+}
+
+/// The same in base64url.
+pub fn secret_text(key: KeyRef<'_>) -> Option<String> {
+    Some(to_base64(key.borrow().secret()?))
 }
 
 /// A key of so many random bits.
@@ -48,6 +69,15 @@ pub fn random(ctx: Ctx<'_>, bits: usize) -> Result<KeyRef<'_>> {
     TurnStream.fill_bytes(&mut bytes);
     cut(&mut bytes, bits);
     Class::instance(ctx, Key::Secret(bytes))
+}
+
+/// Without padding, decoded in a time that does not tell what it says.
+pub fn from_base64(text: &str) -> Option<Secret> {
+    Base64UrlUnpadded::decode_vec(text).ok().map(Zeroizing::new)
+}
+
+pub fn to_base64(bytes: &[u8]) -> String {
+    Base64UrlUnpadded::encode_string(bytes)
 }
 
 /// Sets to zero what lies behind so many bits, in the byte where they end.

@@ -41,11 +41,17 @@ pub fn register<'js>(ctx: &Ctx<'js>, natives: &Object<'js>) -> Result<()> {
     crypto.set("rsaEncrypt", Function::new(ctx.clone(), rsa_schemes::encrypt)?)?;
     crypto.set("rsaDecrypt", Function::new(ctx.clone(), rsa_schemes::decrypt)?)?;
     crypto.set("secretKey", Function::new(ctx.clone(), key::secret)?)?;
+    crypto.set("secretKeyOfText", Function::new(ctx.clone(), key::secret_of_text)?)?;
+    crypto.set("secretBits", Function::new(ctx.clone(), key::secret_bits)?)?;
+    crypto.set("cutSecret", Function::new(ctx.clone(), key::cut_secret)?)?;
+    crypto.set("secretText", Function::new(ctx.clone(), key::secret_text)?)?;
     crypto.set("secretBytes", Function::new(ctx.clone(), key::secret_bytes)?)?;
     crypto.set("randomKey", Function::new(ctx.clone(), key::random)?)?;
     crypto.set("generatePair", Function::new(ctx.clone(), curves::generate)?)?;
     crypto.set("isRsaPossible", Function::new(ctx.clone(), rsa_key::is_possible)?)?;
     crypto.set("generateRsa", Function::new(ctx.clone(), rsa_key::generate)?)?;
+    crypto.set("modulusBits", Function::new(ctx.clone(), rsa_key::modulus_bits)?)?;
+    crypto.set("publicExponent", Function::new(ctx.clone(), rsa_key::public_exponent)?)?;
     crypto.set("decodeKey", Function::new(ctx.clone(), formats::decode)?)?;
     crypto.set("encodeKey", Function::new(ctx.clone(), formats::encode)?)?;
     crypto.set("joinKey", Function::new(ctx.clone(), formats::join)?)?;

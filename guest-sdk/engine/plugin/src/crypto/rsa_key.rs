@@ -4,7 +4,7 @@
 
 use super::key::{Key, KeyRef};
 use super::random::TurnStream;
-use super::values::{Bytes, Secret};
+use super::values::{Buffer, Bytes, Secret};
 use crate::limits::{RSA_BITS_MAX, RSA_BITS_MIN, RSA_EXPONENT_MAX};
 use pkcs1::UintRef;
 use pkcs8::der::{Decode, Encode};
@@ -25,6 +25,20 @@ pub fn generate<'js>(ctx: Ctx<'js>, bits: usize, exponent: Bytes<'js>) -> Result
     let public = Key::RsaPublic(Box::new(private.to_public_key()));
     let private = Key::RsaPrivate(Box::new(private));
     Ok(Some(vec![Class::instance(ctx.clone(), private)?, Class::instance(ctx, public)?]))
+}
+
+/// How long the modulus of a key is, in bits.
+pub fn modulus_bits(key: KeyRef<'_>) -> Option<u32> {
+    Some(public_part(&key.borrow())?.n().bit_width_vartime())
+}
+
+/// The public exponent of a key, big-endian.
+pub fn public_exponent(key: KeyRef<'_>) -> Option<Buffer<Box<[u8]>>> {
+    Some(Buffer(public_part(&key.borrow())?.e_bytes()))
+}
+
+fn public_part(key: &Key) -> Option<&rsa::PublicKey> {
+    key.rsa_public().or_else(|| key.rsa_private().map(rsa::PrivateKey::as_public_key))
 }
 
 /// The key of `[n, e]` or of `[n, e, d, p, q, dp, dq, qi]`, each big-endian.
