@@ -354,7 +354,7 @@ fn of_a_failure_the_tenant_is_told_and_nobody_else() {
 
 #[test]
 fn limits_end_a_triggered_run_as_any_other() {
-    let (server, acme, _) = two_tenants("[defaults]\nwall_ms = 300\ncpu_ms = 100\n", PUBLIC);
+    let (server, acme, _) = two_tenants("[defaults]\nwall_ms = 2000\ncpu_ms = 500\n", PUBLIC);
     server.deploy(
         &acme,
         "hello",
@@ -368,7 +368,7 @@ fn limits_end_a_triggered_run_as_any_other() {
     let ask = |path: &str| server.request("GET", &format!("/run/acme/hello/{path}"), "", "");
     let began = Instant::now();
     assert_eq!(ask("wait").kind(), (504, "internal".into()));
-    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     assert_eq!(ask("loop").kind(), (500, "internal".into()));
     assert_eq!(ask("memory").kind(), (500, "internal".into()));
     assert_eq!(ask("").text, "ok");
