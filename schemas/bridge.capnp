@@ -214,8 +214,8 @@ struct OpenScriptAsk {
     }
   }
 
-  known @7 :Data;
-  # Digest of the text that the runtime has from the last time, or empty. The text is sent only where it differs.
+  known @7 :List(Data);
+  # Digests of texts that the runtime has, and that this may be about. The text is sent only where it is none of these.
 
   begun @8 :Data;
   # `tag` of an earlier admission on which the run has begun already, or empty. Where it still holds, the answer is
@@ -245,7 +245,7 @@ struct ScriptAsk {
   token @0 :Data;
   name @1 :Text;
   version @2 :UInt64;             # 0: the current one
-  known @3 :Data;                 # as in OpenScriptAsk
+  known @3 :List(Data);           # as in OpenScriptAsk
 }
 
 struct ScriptAnswer {

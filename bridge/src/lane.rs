@@ -9,6 +9,7 @@ use crate::audit::Audit;
 use crate::dial::{Budget, Upstreams};
 use crate::reload::Directory;
 use crate::resolve::Lookup;
+use crate::shelf::Shelf;
 use crate::tenants::Tenant;
 use crate::tls::Roots;
 use std::cell::RefCell;
@@ -21,6 +22,7 @@ use std::sync::atomic::AtomicU32;
 pub struct Shared {
     pub directory: Directory,
     pub audit: Audit,
+    pub shelf: Shelf,
     pub lookup: Lookup,
     pub roots: Arc<Roots>,
     pub budget: Arc<Budget>,

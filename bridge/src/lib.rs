@@ -12,6 +12,7 @@ pub mod store;
 mod fields;
 mod patterns;
 mod reload;
+mod routes;
 mod secret;
 mod tenants;
 
@@ -19,9 +20,13 @@ mod door;
 mod lane;
 mod server;
 
+mod deploy;
 mod quota;
+mod refusal;
 mod session;
+mod shelf;
 mod tokens;
+mod trigger;
 
 mod addresses;
 mod ask;

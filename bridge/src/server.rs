@@ -9,8 +9,9 @@ use crate::lane::{Lane, Shared};
 use crate::reload::Directory;
 use crate::resolve::{self, Lookup};
 use crate::settings::Settings;
+use crate::shelf::Shelf;
 use crate::tls::Roots;
-use crate::{dial, door};
+use crate::{dial, door, store};
 use mayfly_schemas::limits::{BRIDGE_CONNECTIONS_MAX, BRIDGE_THREADS_MAX, POOL_IDLE_MS, TENANTS_POLL_MS};
 use rustls::pki_types::CertificateDer;
 use std::future::Future;
@@ -27,6 +28,8 @@ pub enum Error {
     Socket(std::io::Error),
     #[error("the audit cannot be opened: {0}")]
     Audit(std::io::Error),
+    #[error("the store cannot be started: {0}")]
+    Store(std::io::Error),
     #[error("a thread of the bridge cannot start: {0}")]
     Thread(std::io::Error),
 }
@@ -54,7 +57,9 @@ pub async fn serve_in(
     listener.set_nonblocking(true).map_err(Error::Socket)?;
     let listener = tokio::net::UnixListener::from_std(listener).map_err(Error::Socket)?;
     let (audit, writer) = Audit::start(settings.state.as_deref()).map_err(Error::Audit)?;
+    let store = store::open(settings.state.as_deref()).map_err(Error::Store)?;
     let shared = Arc::new(Shared {
+        shelf: Shelf::new(store).map_err(Error::Store)?,
         directory: Directory::load(settings),
         audit,
         lookup: world.lookup.unwrap_or_else(resolve::system),
@@ -75,6 +80,8 @@ pub async fn serve_in(
         let _ = ended.await;
     }
     shared.audit.end().await;
+    // The last one lets go of the store, which finishes what waits.
+    drop(shared);
     let _ = tokio::task::spawn_blocking(move || writer.join()).await;
     Ok(())
 }

@@ -170,6 +170,8 @@ pub const SCRIPT_CURRENT_MS: u64 = 1_000;
 pub const SCRIPT_CURRENT_MAX: u64 = 10_000;
 /// Texts of stored scripts kept in memory, in the bridge and in a runtime.
 pub const SCRIPT_TEXTS_BYTES_MAX: u64 = 64 * MIB;
+/// Digests of texts that a runtime says it has, when it asks for one.
+pub const SCRIPT_KNOWN_MAX: usize = 8;
 /// How often a runtime asks which hosts have routes.
 pub const ROUTE_HOSTS_MS: u64 = 1_000;
 

@@ -13,6 +13,7 @@ mod hostile;
 mod policy;
 mod redirects;
 mod requests;
+mod scripts;
 mod secrets;
 mod speed;
 mod store;

@@ -48,6 +48,7 @@ impl Setup {
             inline: Vec::new(),
             tokens: Vec::new(),
             state: Some(folder.path().join("state")),
+            host: None,
             ceilings: CEILINGS,
             defaults: DEFAULTS,
         };
