@@ -2,7 +2,12 @@
 //! May touch: the connection to the bridge; the runtime's only way out.
 //! Security boundary: it is the runtime's side of one. Nothing secret comes through it towards us.
 
+mod scripts;
 mod translate;
+
+pub use scripts::{
+    AdmittedScript, Condition, OpenScript, RouteHosts, ScriptContent, ScriptInfo, Scripts, Tags, Target, Written,
+};
 
 use crate::isolate::{Answer, Ask};
 use crate::run::CallRecord;
@@ -73,6 +78,16 @@ pub enum RefusedKind {
     Forbidden,
     Quota,
     Internal,
+    NotFound,
+    /// What a run has begun on does not hold any more; none of its calls has reached anything.
+    Changed,
+    /// The client's `If-Match` or `If-None-Match` does not hold.
+    Condition,
+    TooLarge,
+    Invalid,
+    Overloaded,
+    StoreFull,
+    StoreUnavailable,
 }
 
 /// How many tenants are loaded, how many sessions are open, what is wrong with tenant files.

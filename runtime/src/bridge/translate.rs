@@ -21,7 +21,9 @@ pub(super) fn admission(answer: open_answer::Reader<'_>) -> Result<Admission, Do
     }
 }
 
-fn read_admission(admitted: mayfly_schemas::bridge_capnp::admission::Reader<'_>) -> capnp::Result<Admission> {
+pub(super) fn read_admission(
+    admitted: mayfly_schemas::bridge_capnp::admission::Reader<'_>,
+) -> capnp::Result<Admission> {
     Ok(Admission {
         tenant: admitted.get_tenant()?.to_string()?,
         role: admitted.get_role()?.to_string()?,

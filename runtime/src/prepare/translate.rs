@@ -11,7 +11,7 @@ use sourcemap::SourceMap;
 
 pub(super) async fn translate(engine: &Engine, script: &Script) -> Result<Program, RunError> {
     let mut modules = Vec::with_capacity(script.modules.len());
-    for module in &script.modules {
+    for module in script.modules.iter() {
         modules.push(translate_module(engine, module).await?);
     }
     Ok(Program { modules })

@@ -2,9 +2,15 @@
 //! May touch: the listening sockets; nothing else of the machine.
 //! Security boundary: yes, towards clients: everything about a connection has a bound.
 
+mod conditions;
+mod hosts;
 mod http;
+mod scripts;
+mod target;
+mod trigger;
 mod worker;
 
+use crate::admit::Texts;
 use crate::bridge::Door;
 use crate::limits::{CONNECTIONS_MAX, DRAIN_MS};
 use crate::run::Host;
@@ -28,6 +34,8 @@ pub struct Options {
 pub(crate) struct Shared {
     pub host: Host,
     pub door: Door,
+    /// Of stored scripts.
+    pub texts: Texts,
     pub draining: AtomicBool,
     pub connections: AtomicUsize,
     /// One for each isolate that may exist at once.
@@ -71,6 +79,7 @@ impl Server {
             permits: Semaphore::new(host.engine.isolates_max() as usize),
             host,
             door: options.door,
+            texts: Texts::default(),
             draining: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
         });

@@ -31,7 +31,7 @@ pub fn run_with(source: &str, input: &str, limits: &Limits, origin: Origin) -> O
 
 pub fn run_modules(modules: &[(&str, &str)]) -> Outcome {
     let text = |(name, source): &(&str, &str)| ModuleText { name: name.to_string(), source: source.to_string() };
-    run_script(&Script { modules: modules.iter().map(text).collect() }, "null", &DEFAULTS, ORIGIN)
+    run_script(&Script::new(modules.iter().map(text).collect()), "null", &DEFAULTS, ORIGIN)
 }
 
 /// The result as JSON text; a failure fails the test and says what it was.
