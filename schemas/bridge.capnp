@@ -27,6 +27,19 @@ interface Bridge {
 
   explain @2 (tenant :Text, method :Text, url :Text) -> (verdict :Verdict);
   # Which rule would decide this call, without making it. Answers operators, not scripts.
+
+  openScript @3 (ask :OpenScriptAsk) -> (answer :OpenScriptAnswer, session :Session);
+  # Opens a session for a run that an HTTP request to a stored script triggers. `session` as with `open`.
+
+  script @4 (ask :ScriptAsk) -> (answer :ScriptAnswer);
+  # The text of a stored script of the token's tenant, for a run that `open` admitted.
+
+  openScripts @5 (ask :OpenScriptsAsk) -> (answer :OpenScriptsAnswer, scripts :Scripts);
+  # Opens what a tenant has stored, to those whose token says so. `scripts` is a null capability after a refusal.
+
+  routeHosts @6 (generation :UInt64) -> (generation :UInt64, owned :List(Text), shared :List(Text));
+  # The hosts that tenants' routes name. `owned` serve routes and nothing else; `shared` are the server's own, where a
+  # route gets what is not the server's. Both are empty when `generation` is the one the runtime has already.
 }
 
 struct OpenAsk {
@@ -98,6 +111,24 @@ interface Session {
 
   call @1 (ask :CallAsk) -> (reply :Reply);
   # One call of a named tool of the tenant.
+
+  upload @2 (call :UInt32, bytes :Data, end :Bool) -> (taken :Bool);
+  # A part of the body of the fetch `call`, whose ask said `upload`; parts come in their order. Answered when the bridge has
+  # room for the next one. `taken` is false when that fetch is over or never was: nobody wants the rest.
+}
+
+interface ByteStream {
+  # The rest of a reply's body. Letting it go closes the upstream connection.
+
+  read @0 () -> (part :Part);
+  # Waits for at least one byte or the end; one read at a time.
+}
+
+struct Part {
+  bytes @0 :Data;                 # at most `limits.rs`: `body_part_bytes_max`
+  end @1 :Bool;                   # nothing comes after these bytes
+  failure @2 :Failure;            # null unless the stream broke off, which also ends it
+  bytesIn @3 :UInt64;             # body bytes of the whole reply so far, as they came from the upstream
 }
 
 struct FetchAsk {
@@ -108,7 +139,9 @@ struct FetchAsk {
   body @4 :Data;
   redirect @5 :Redirect;
   callMs @6 :UInt64;              # total time for this call; the bridge lowers it to the tenant's own limit
-  responseBytes @7 :UInt64;       # likewise
+  responseBytes @7 :UInt64;       # likewise; of the decompressed body
+  upload @8 :Bool;                # `body` is empty and comes in parts through `Session.upload`
+  stream @9 :Bool;                # the caller takes a reply in parts: see `Response.stream`
 
   enum Redirect { follow @0; error @1; manual @2; }
 }
@@ -142,7 +175,11 @@ struct Response {
   headers @2 :List(Header);
   url @3 :Text;                   # after redirects
   redirected @4 :Bool;
-  body @5 :Data;
+  body @5 :Data;                  # the whole body, or with `stream` its beginning
+
+  stream @6 :ByteStream;
+  # The rest of the body. Null when `body` is all of it: when the whole body arrived within a moment after the head, so
+  # that small replies take one message.
 }
 
 struct Failure {
@@ -181,4 +218,183 @@ struct Verdict {
   allowed @0 :Bool;
   rule @1 :Text;                  # name of the deciding rule, empty when nothing matched
   reason @2 :Text;                # why, in words for a person
+}
+
+# Stored scripts. What is written here is acknowledged only when it is durable.
+
+struct OpenScriptAsk {
+  token @0 :Data;                 # empty: the request brought none
+  run @1 :Text;
+  requestId @2 :Text;
+
+  union {
+    named :group {                # /run/{tenant}/{script}/...
+      tenant @3 :Text;
+      script @4 :Text;
+    }
+    routed :group {               # by a [[route]] of a tenant file; both as the script's URL will have them
+      host @5 :Text;              # without port
+      path @6 :Text;
+    }
+  }
+
+  known @7 :List(Data);
+  # Digests of texts that the runtime has, and that this may be about. The text is sent only where it is none of these.
+
+  begun @8 :Data;
+  # `tag` of an earlier admission on which the run has begun already, or empty. Where it still holds, the answer is
+  # `confirmed`. Where it does not, no session is opened: no call of that run has reached anything, and it may begin anew.
+}
+
+struct OpenScriptAnswer {
+  union {
+    admitted @0 :AdmittedScript;
+    confirmed @1 :Void;
+    refused @2 :ScriptRefusal;
+  }
+}
+
+struct AdmittedScript {
+  admission @0 :Admission;
+  script @1 :StoredScript;
+
+  public @2 :Bool;
+  # The tenant file says that everybody may call it. Then the request's `authorization` is the script's own.
+
+  tag @3 :Data;
+  # Stands for all of the above, this tenant's file and this version of the script.
+}
+
+struct ScriptAsk {
+  token @0 :Data;
+  name @1 :Text;
+  version @2 :UInt64;             # 0: the current one
+  known @3 :List(Data);           # as in OpenScriptAsk
+}
+
+struct ScriptAnswer {
+  union {
+    script @0 :StoredScript;
+    refused @1 :ScriptRefusal;
+  }
+}
+
+struct StoredScript {
+  info @0 :ScriptInfo;
+  content @1 :ScriptContent;      # null where the runtime knows the digest
+}
+
+struct ScriptInfo {
+  name @0 :Text;
+  version @1 :UInt64;             # from 1; each deploy that changes something and each rollback makes one
+  digest @2 :Data;                # SHA-256 of the content; stays what it is when a rollback brings it back
+  sourceBytes @3 :UInt64;
+  createdAtMs @4 :UInt64;         # since 1970
+  role @5 :Text;                  # of the token that made this version
+  rollbackTo @6 :UInt64;          # the version whose content this is, when it came by rollback; otherwise 0
+  public @7 :Bool;
+}
+
+struct ScriptContent {
+  main @0 :Text;                  # one of `modules`
+  modules @1 :List(ScriptModule);
+}
+
+struct ScriptModule {
+  name @0 :Text;
+  source @1 :Text;
+}
+
+struct OpenScriptsAsk {
+  token @0 :Data;
+  requestId @1 :Text;
+
+  write @2 :Bool;
+  # Whether something is to be changed: roles that may not are refused here, before anybody compiles.
+
+  method @3 :Text;                # what the client asked for, for the audit: `PUT`
+  name @4 :Text;                  # of the script, likewise; empty for the list
+}
+
+struct OpenScriptsAnswer {
+  union {
+    admitted @0 :Admission;
+    refused @1 :ScriptRefusal;
+  }
+}
+
+interface Scripts {
+  # What one tenant has stored, for one HTTP request. It names the tenant by itself.
+
+  put @0 (name :Text, content :ScriptContent, condition :Condition) -> (outcome :Written);
+  # Stores a new version and makes it current. The same content as the current one is no new version.
+
+  rollback @1 (name :Text, version :UInt64, condition :Condition) -> (outcome :Written);
+  # Makes a new version with the content of an older one.
+
+  delete @2 (name :Text, condition :Condition) -> (outcome :Written);
+  # Forgets a script and all its versions.
+
+  get @3 (name :Text, version :UInt64) -> (answer :ScriptAnswer);
+  # `version` 0 is the current one.
+
+  list @4 (after :Text, limit :UInt32) -> (answer :Listed);
+  # Current versions in the order of their names, those behind `after`.
+
+  versions @5 (name :Text, before :UInt64, limit :UInt32) -> (answer :Listed);
+  # Of one script, the newest first, those older than `before` (0: all).
+}
+
+struct Condition {
+  # What the client demands of the current version, as RFC 9110 says it; looked at in the transaction that writes.
+
+  ifMatch @0 :EntityTags;
+  ifNoneMatch @1 :EntityTags;
+}
+
+struct EntityTags {
+  union {
+    absent @0 :Void;              # there is no such header
+    any @1 :Void;                 # `*`: any current version
+    list @2 :List(Text);          # without quotes; one that we cannot have made is left out
+  }
+}
+
+struct Written {
+  union {
+    stored :group {
+      script @0 :ScriptInfo;      # of `delete`: what was current
+      created @1 :Bool;           # there was no such script before
+      changed @2 :Bool;           # false: it was so already
+    }
+    refused @3 :ScriptRefusal;
+  }
+}
+
+struct Listed {
+  union {
+    scripts @0 :List(ScriptInfo); # one more than `limit` when there are more
+    refused @1 :ScriptRefusal;
+  }
+}
+
+struct ScriptRefusal {
+  kind @0 :Kind;
+  detail @1 :Text;                # words for the client
+  retryAfterMs @2 :UInt64;        # with `quota`, `overloaded` and `storeUnavailable`; otherwise 0
+
+  enum Kind {
+    unauthorized @0;              # no such token, or none where one is needed
+    forbidden @1;                 # the token's role may not do this
+    notFound @2;                  # no such script, or another tenant's
+    quota @3;                     # of the tenant
+    changed @4;                   # `begun` does not hold any more
+    condition @5;                 # the client's condition does not hold
+    tooLarge @6;                  # more than a script or a tenant may store
+    invalid @7;                   # the ask itself
+    overloaded @8;                # too much waits for the store
+    storeFull @9;                 # no room on the disk: nothing was stored
+    storeUnavailable @10;         # no store, or one that does not answer: nothing was acknowledged
+    internal @11;
+  }
 }

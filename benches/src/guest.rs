@@ -68,7 +68,8 @@ fn times(wasm: &[u8], program: &Program, epochs: bool) -> Result<Vec<Duration>, 
     let modules = program.modules.iter().map(|module| (module.name.as_str(), module.bytecode.as_slice())).collect();
     let stimulus = Stimulus { now_ms: 0.0, elapsed_ms: 0.0, seed: [7; 32] };
     let mut frame = Vec::new();
-    Start { stimulus, heap_bytes_max: 60 << 20, input: b"null", modules }.write(&mut frame);
+    Start { stimulus, heap_bytes_max: 60 << 20, is_request: false, input: b"null", body: b"", modules }
+        .write(&mut frame);
     let mut samples = Vec::new();
     for _ in 0..RUNS * 3 {
         let mut store = Store::new(&engine, ());

@@ -8,10 +8,13 @@
 //! `-._~` written plainly (RFC 3986, 6.2.2.2: the same resource). Userinfo is refused, never stripped.
 
 use crate::failure::{Failure, Reason};
+use crate::upload::Upload;
 use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use mayfly_schemas::limits::{HEADER_BYTES_MAX, HEADERS_MAX, REQUEST_BODY_BYTES_MAX, URL_BYTES_MAX};
 use percent_encoding::percent_decode_str;
+use std::rc::Rc;
 use url::{Host, Url};
 
 /// The words of one fetch, owned, as they came over the socket.
@@ -19,7 +22,7 @@ pub struct Words {
     pub method: String,
     pub url: String,
     pub headers: Vec<(String, Vec<u8>)>,
-    pub body: Bytes,
+    pub body: Body,
 }
 
 /// One request to one place. A redirect makes a new one.
@@ -27,7 +30,14 @@ pub struct Words {
 pub struct Ask {
     target: Target,
     pub headers: HeaderMap,
-    pub body: Bytes,
+    pub body: Body,
+}
+
+#[derive(Clone)]
+pub enum Body {
+    Whole(Bytes),
+    /// In parts while it is sent. They are kept nowhere, so it can be sent once.
+    Upload(Rc<Upload>),
 }
 
 /// Method and place: all that a rule sees.
@@ -46,13 +56,22 @@ impl Ask {
     pub fn parse(words: Words) -> Result<Ask, Failure> {
         let target = Target::parse(&words.method, &words.url)?;
         let headers = headers(&words.headers).map_err(|text| Failure::usage(text).about(&target))?;
+        let refuse = |text: String| Err(Failure::usage(text).about(&target));
         let bodiless = matches!(*target.method(), Method::GET | Method::HEAD);
-        if bodiless && !words.body.is_empty() {
-            return Err(Failure::usage("a GET or HEAD request has no body; use POST").about(&target));
+        if bodiless && !words.body.is_none() {
+            return refuse("a GET or HEAD request has no body; use POST".to_owned());
         }
-        if words.body.len() as u64 > REQUEST_BODY_BYTES_MAX {
-            let text = format!("the request body is above {REQUEST_BODY_BYTES_MAX} bytes; send it in parts");
-            return Err(Failure::usage(text).about(&target));
+        match &words.body {
+            Body::Whole(bytes) if bytes.len() as u64 > REQUEST_BODY_BYTES_MAX => {
+                return refuse(format!(
+                    "the request body is above {REQUEST_BODY_BYTES_MAX} bytes; give fetch a ReadableStream of it"
+                ));
+            }
+            Body::Whole(_) => {}
+            Body::Upload(upload) => {
+                let length = content_length(&headers).map_err(|text| Failure::usage(text).about(&target))?;
+                upload.declare(length).map_err(|failure| failure.about(&target))?;
+            }
         }
         Ok(Ask { target, headers, body: words.body })
     }
@@ -61,9 +80,35 @@ impl Ask {
         &self.target
     }
 
+    pub fn into_parts(self) -> (Target, Body) {
+        (self.target, self.body)
+    }
+
     /// The same request, sent elsewhere.
     pub fn moved(self, method: Method, url: &Url) -> Result<Ask, Failure> {
         Ok(Ask { target: Target::of(method, url.clone())?, ..self })
+    }
+}
+
+impl Body {
+    fn is_none(&self) -> bool {
+        matches!(self, Body::Whole(bytes) if bytes.is_empty())
+    }
+
+    /// Bytes that are sent at once.
+    pub fn whole_bytes(&self) -> usize {
+        match self {
+            Body::Whole(bytes) => bytes.len(),
+            Body::Upload(_) => 0,
+        }
+    }
+
+    /// Nothing of it is left to be sent.
+    pub fn is_sent(&self) -> bool {
+        match self {
+            Body::Whole(_) => true,
+            Body::Upload(upload) => upload.progress().is_complete(),
+        }
     }
 }
 
@@ -195,6 +240,17 @@ fn headers(list: &[(String, Vec<u8>)]) -> Result<HeaderMap, String> {
         headers.append(name, value);
     }
     Ok(headers)
+}
+
+/// Of a body that comes in parts. Whole bodies have the length that they have.
+fn content_length(headers: &HeaderMap) -> Result<Option<u64>, String> {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let Some(first) = lengths.next() else { return Ok(None) };
+    let digits = first.to_str().ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    match digits.and_then(|text| text.parse().ok()).filter(|_| lengths.next().is_none()) {
+        Some(length) => Ok(Some(length)),
+        None => Err("the content-length header is no number of bytes; leave it out".to_owned()),
+    }
 }
 
 fn trim(value: &[u8]) -> &[u8] {

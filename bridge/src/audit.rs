@@ -24,10 +24,10 @@ pub struct Entry {
     pub run: String,
     pub request_id: String,
     pub call: u32,
-    /// `allow` (it was sent, or policy would have let it), `deny`, or `cancelled` (the client went away).
+    /// `allow` (it was sent, or policy would have let it), `deny`, or `cancelled` (the client or the script went away).
     pub verdict: &'static str,
     pub rule: String,
-    /// Policy reason or kind of failure; empty for a reply.
+    /// Policy reason or kind of failure; empty for a reply that came to its end. With a status: why its body broke off.
     pub reason: &'static str,
     pub method: String,
     /// Without userinfo, query and fragment.
@@ -39,6 +39,23 @@ pub struct Entry {
     /// Names of the credentials that were sent.
     pub credentials: Vec<String>,
     pub redirects: u32,
+    /// Of a request that changes a stored script.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deploy: Option<Deploy>,
+}
+
+/// Who wanted to do what to which script, and what came of it.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
+pub struct Deploy {
+    /// `put`, `rollback`, `delete`.
+    pub action: &'static str,
+    pub script: String,
+    /// 0 and empty when nothing was stored.
+    pub version: u64,
+    pub digest: String,
+    pub role: &'static str,
+    /// First 8 digits of the token's SHA-256, as its [[token]] begins.
+    pub token: String,
 }
 
 enum Word {
@@ -88,7 +105,7 @@ impl Audit {
 }
 
 fn open(state: &Path) -> std::io::Result<File> {
-    std::fs::create_dir_all(state)?;
+    crate::store::make_folder(state)?;
     let file = OpenOptions::new().create(true).append(true).mode(0o600).open(state.join("audit.jsonl"))?;
     // One that was made by somebody else may be open to others.
     file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;

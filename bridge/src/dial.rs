@@ -1,32 +1,37 @@
 //! In: a signed request. Out: the upstream's reply, closed to everybody but `scrub.rs`.
 //! May touch: the network; the only file that opens a socket to the outside.
-//! Security boundary: yes; connects to the addresses that were checked and to nothing else, and bounds what comes back.
+//! Security boundary: yes; connects to the addresses that were checked and to nothing else, and bounds the head of what
+//! comes back; `body.rs` bounds the rest.
 //!
 //! Not reqwest: it follows redirects, reads proxy variables, and resolves names again. Not hyper-util's client: see
 //! `pool.rs`. Texts of failures are ours; what the library or the upstream said goes to the log at debug level only.
 
 use crate::ask::Target;
+use crate::body::{RawBody, Source};
+use crate::budget::Budget;
+use crate::decode::{self, Coding};
 use crate::failure::Failure;
+use crate::outgoing::Outgoing;
 use crate::pool::{Connection, Origin, Pool, Sender};
 use crate::resolve::Names;
 use crate::scrub::Key;
 use crate::sign::Signed;
 use crate::tls::{self, Roots};
-use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_ENCODING, HeaderMap};
-use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap};
+use http::{Method, StatusCode};
+use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use mayfly_schemas::limits::{
-    BODY_IDLE_MS, BRIDGE_BODIES_BYTES_MAX, CONNECT_MS, HEADER_BYTES_MAX, HEADERS_MAX, POOL_ORIGIN_IDLE_MAX, TLS_MS,
+    CONNECT_MS, HEADER_BYTES_MAX, HEADERS_MAX, HTTP2_CONNECTION_WINDOW_BYTES, HTTP2_STREAM_WINDOW_BYTES,
+    POOL_ORIGIN_IDLE_MAX, TLS_MS,
 };
 use rustls::pki_types::ServerName;
 use std::cell::OnceCell;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -45,20 +50,19 @@ pub struct Upstreams {
 /// A reply that nobody has looked into yet.
 pub struct RawReply {
     target: Target,
-    parts: RawParts,
+    head: RawHead,
+    body: RawBody,
 }
 
-pub struct RawParts {
+pub struct RawHead {
     pub status: u16,
     pub status_text: String,
     pub headers: HeaderMap,
-    pub body: Bytes,
-    pub held: Held,
 }
 
 impl RawReply {
-    pub fn open(self, _only_scrub_has_one: Key) -> (Target, RawParts) {
-        (self.target, self.parts)
+    pub fn open(self, _only_scrub_has_one: &Key) -> (Target, RawHead, RawBody) {
+        (self.target, self.head, self.body)
     }
 }
 
@@ -76,18 +80,22 @@ impl Upstreams {
     }
 }
 
-pub async fn dial(signed: Signed, upstreams: &Upstreams, response_bytes_max: u64) -> Result<RawReply, Failure> {
-    let reply = converse(&signed, upstreams, response_bytes_max).await;
-    let parts = reply.map_err(|failure| failure.about(signed.target()))?;
-    Ok(RawReply { target: signed.target().clone(), parts })
-}
-
-async fn converse(signed: &Signed, upstreams: &Upstreams, response_bytes_max: u64) -> Result<RawParts, Failure> {
-    let origin = origin(signed);
-    let (connection, response) = send(signed, &origin, upstreams).await?;
-    let parts = receive(response, &origin.host, response_bytes_max, &upstreams.budget).await?;
-    upstreams.pool.put(origin, connection);
-    Ok(parts)
+/// Sends the request and waits for the head of its reply. `response_bytes_max` bounds the body, decompressed.
+pub async fn dial(signed: Signed, upstreams: &Rc<Upstreams>, response_bytes_max: u64) -> Result<RawReply, Failure> {
+    let origin = origin(&signed);
+    let sent = send(&signed, &origin, upstreams).await;
+    let (connection, response) = sent.map_err(|failure| failure.about(signed.target()))?;
+    let (target, sent) = signed.into_parts();
+    let (head, incoming) = response.into_parts();
+    let bodiless =
+        *target.method() == Method::HEAD || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let read = || {
+        let (head, coding) = read_head(head, &origin.host, bodiless)?;
+        let source = Source { incoming, connection, origin, upstreams: upstreams.clone(), sent, bodiless };
+        Ok((head, RawBody::new(source, coding, response_bytes_max, &upstreams.budget)?))
+    };
+    let (head, body) = read().map_err(|failure: Failure| failure.about(&target))?;
+    Ok(RawReply { target, head, body })
 }
 
 fn origin(signed: &Signed) -> Origin {
@@ -103,11 +111,13 @@ async fn send(
     origin: &Origin,
     upstreams: &Upstreams,
 ) -> Result<(Connection, http::Response<Incoming>), Failure> {
+    let gone = || Failure::network("the body of this request has been sent already; a stream cannot be read twice");
+    let mut body = signed.outgoing().ok_or_else(gone)?;
     for _ in 0..=POOL_ORIGIN_IDLE_MAX {
         let Some(mut connection) = upstreams.pool.take(origin, signed.addresses()) else { break };
-        match send_on(&mut connection, signed).await {
+        match send_on(&mut connection, signed, body).await {
             Ok(response) => return Ok((connection, response)),
-            Err(Unsent::Nothing) => continue,
+            Err(Unsent::Nothing(unsent)) => body = unsent,
             Err(Unsent::Broken(failure)) => return Err(failure),
         }
     }
@@ -117,9 +127,9 @@ async fn send(
         let shared = Connection { sender: Sender::Many(sender.clone()), peer: connection.peer };
         upstreams.pool.put(origin.clone(), shared);
     }
-    match send_on(&mut connection, signed).await {
+    match send_on(&mut connection, signed, body).await {
         Ok(response) => Ok((connection, response)),
-        Err(Unsent::Nothing) => {
+        Err(Unsent::Nothing(_)) => {
             Err(Failure::network(format!("{} closed the connection; try again later", origin.host)))
         }
         Err(Unsent::Broken(failure)) => Err(failure),
@@ -128,18 +138,22 @@ async fn send(
 
 enum Unsent {
     /// The connection was gone before anything was sent.
-    Nothing,
+    Nothing(Outgoing),
     Broken(Failure),
 }
 
-async fn send_on(connection: &mut Connection, signed: &Signed) -> Result<http::Response<Incoming>, Unsent> {
+async fn send_on(
+    connection: &mut Connection,
+    signed: &Signed,
+    body: Outgoing,
+) -> Result<http::Response<Incoming>, Unsent> {
     let bad = || Unsent::Broken(Failure::usage("the URL cannot be sent over HTTP; write it with percent-encoding"));
     let sent = match &mut connection.sender {
-        Sender::One { sender, .. } => sender.try_send_request(signed.http1().ok_or_else(bad)?).await,
-        Sender::Many(sender) => sender.try_send_request(signed.http2().ok_or_else(bad)?).await,
+        Sender::One { sender, .. } => sender.try_send_request(signed.http1(body).ok_or_else(bad)?).await,
+        Sender::Many(sender) => sender.try_send_request(signed.http2(body).ok_or_else(bad)?).await,
     };
     sent.map_err(|mut error| match error.take_message() {
-        Some(_) => Unsent::Nothing,
+        Some(unsent) => Unsent::Nothing(unsent.into_body()),
         None => Unsent::Broken(broken(error.error(), &signed.target().host().to_string())),
     })
 }
@@ -212,7 +226,8 @@ async fn http1(stream: impl AsyncRead + AsyncWrite + Unpin + 'static, host: &str
 async fn http2(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, host: &str) -> Result<Sender, Failure> {
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder.timer(TokioTimer::new()).max_header_list_size(HEADER_BYTES_MAX as u32);
-    builder.initial_stream_window_size(1 << 20).initial_connection_window_size(4 << 20);
+    builder.initial_stream_window_size(HTTP2_STREAM_WINDOW_BYTES);
+    builder.initial_connection_window_size(HTTP2_CONNECTION_WINDOW_BYTES);
     let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(|error| broken(&error, host))?;
     tokio::task::spawn_local(async move {
         if let Err(error) = connection.await {
@@ -222,13 +237,8 @@ async fn http2(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, hos
     Ok(Sender::Many(sender))
 }
 
-async fn receive(
-    response: http::Response<Incoming>,
-    host: &str,
-    bytes_max: u64,
-    budget: &Arc<Budget>,
-) -> Result<RawParts, Failure> {
-    let (head, body) = response.into_parts();
+/// The head for the script, and how the body is to be read.
+fn read_head(head: http::response::Parts, host: &str, bodiless: bool) -> Result<(RawHead, Option<Coding>), Failure> {
     if head.status.is_informational() {
         return Err(Failure::network(format!("{host} switched to another protocol, which nobody asked for")));
     }
@@ -236,41 +246,19 @@ async fn receive(
     if head.headers.len() > HEADERS_MAX || header_bytes > HEADER_BYTES_MAX {
         return Err(too_many_headers(host));
     }
-    if head.headers.get_all(CONTENT_ENCODING).iter().any(|value| value != "identity" && !value.is_empty()) {
-        let text =
-            format!("{host} sent a compressed reply although it was asked not to; this version does not decompress");
-        return Err(Failure::network(text));
-    }
-    let mut held = Held::new(budget);
-    let body = collect(body, host, bytes_max, &mut held).await?;
-    Ok(RawParts {
-        status: head.status.as_u16(),
-        status_text: status_text(&head),
-        headers: for_script(head.headers),
-        body,
-        held,
-    })
-}
-
-/// Counts while it arrives: neither a declared length nor a missing one makes us hold more than `bytes_max`.
-async fn collect(mut body: Incoming, host: &str, bytes_max: u64, held: &mut Held) -> Result<Bytes, Failure> {
-    let too_large = || Failure::network(format!("the reply of {host} is above {bytes_max} bytes; ask for less of it"));
-    if body.size_hint().lower() > bytes_max {
-        return Err(too_large());
-    }
-    let mut collected = BytesMut::new();
-    loop {
-        let frame = within(BODY_IDLE_MS, body.frame(), || format!("{host} sent no further part of its reply")).await?;
-        let Some(frame) = frame else { return Ok(collected.freeze()) };
-        let frame = frame.map_err(|error| broken(&error, host))?;
-        // Trailers end here: no script asks for them, and nobody would look into them.
-        let Ok(data) = frame.into_data() else { continue };
-        if collected.len() as u64 + data.len() as u64 > bytes_max {
-            return Err(too_large());
+    let coding = match decode::declared(&head.headers) {
+        _ if bodiless => None,
+        Ok(coding) => coding,
+        Err(decode::UnknownCoding) => {
+            let accepted = decode::ACCEPTED;
+            let text = format!(
+                "{host} sent a reply in a content-encoding that it was not asked for, or in several; one of {accepted} can be read"
+            );
+            return Err(Failure::network(text));
         }
-        held.more(data.len())?;
-        collected.extend_from_slice(&data);
-    }
+    };
+    let (status, status_text) = (head.status.as_u16(), status_text(&head));
+    Ok((RawHead { status, status_text, headers: for_script(head.headers, coding) }, coding))
 }
 
 fn status_text(head: &http::response::Parts) -> String {
@@ -283,10 +271,14 @@ fn status_text(head: &http::response::Parts) -> String {
         .to_owned()
 }
 
-/// Without what concerned only the connection.
-fn for_script(mut headers: HeaderMap) -> HeaderMap {
+/// Without what concerned only the connection, and what is no longer true of a body that we decode.
+fn for_script(mut headers: HeaderMap, coding: Option<Coding>) -> HeaderMap {
     for name in ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade", "trailer", "te"] {
         headers.remove(name);
+    }
+    if coding.is_some() {
+        headers.remove(CONTENT_ENCODING);
+        headers.remove(CONTENT_LENGTH);
     }
     headers
 }
@@ -297,14 +289,14 @@ fn too_many_headers(host: &str) -> Failure {
     ))
 }
 
-fn broken(error: &hyper::Error, host: &str) -> Failure {
+pub fn broken(error: &hyper::Error, host: &str) -> Failure {
     tracing::debug!(host, %error, "call failed");
     if error.is_parse_too_large() {
         return too_many_headers(host);
     }
     let text = if error.is_parse() {
         "did not answer with valid HTTP"
-    } else if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
+    } else if error.is_incomplete_message() || error.is_closed() || error.is_canceled() || is_early_end(error) {
         "closed the connection before its reply was complete"
     } else {
         "broke off the connection"
@@ -312,33 +304,8 @@ fn broken(error: &hyper::Error, host: &str) -> Failure {
     Failure::network(format!("{host} {text}; try again later"))
 }
 
-/// Bytes of bodies that all calls of this bridge hold at the moment.
-#[derive(Default)]
-pub struct Budget(AtomicU64);
-
-/// A part of the budget; given back when dropped.
-pub struct Held {
-    budget: Arc<Budget>,
-    bytes: u64,
-}
-
-impl Held {
-    pub fn new(budget: &Arc<Budget>) -> Held {
-        Held { budget: budget.clone(), bytes: 0 }
-    }
-
-    pub fn more(&mut self, bytes: usize) -> Result<(), Failure> {
-        let before = self.budget.0.fetch_add(bytes as u64, Relaxed);
-        self.bytes += bytes as u64;
-        if before + bytes as u64 > BRIDGE_BODIES_BYTES_MAX {
-            return Err(Failure::network("too many large bodies are on their way at once; try again later"));
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.budget.0.fetch_sub(self.bytes, Relaxed);
-    }
+/// An end inside a body: hyper tells of it as of any other failure of reading.
+fn is_early_end(error: &hyper::Error) -> bool {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>());
+    source.is_some_and(|error| error.kind() == std::io::ErrorKind::UnexpectedEof)
 }

@@ -2,12 +2,14 @@
 //! May touch: the socket it was given.
 //! Security boundary: yes; messages are capped before they are parsed, and what a connection holds dies with it.
 
+use crate::deploy;
 use crate::explain::explain;
 use crate::lane::Lane;
 use crate::quota::Full;
 use crate::session::Session;
 use crate::tenants::Tenant;
 use crate::tokens::Role;
+use crate::trigger;
 use capnp::capability::Rc;
 use capnp_rpc::{RpcSystem, new_client, rpc_twoparty_capnp::Side};
 use mayfly_schemas::bridge_capnp::{admission, bridge, limits, refusal};
@@ -28,17 +30,23 @@ pub struct Connection {
     pub ended: CancellationToken,
     /// Places of its open sessions. Not in the sessions themselves: capnp-rpc keeps cycles of references that only an
     /// orderly end takes apart, so after a panic in it a session would never be dropped.
-    places: RefCell<HashMap<u64, (crate::quota::Place, Open)>>,
+    places: RefCell<HashMap<u64, (crate::quota::Place, Option<Open>)>>,
     sessions: Cell<u64>,
     /// Another handle of the socket, to tell the other side.
     socket: OwnedFd,
 }
 
 impl Connection {
-    fn seat(&self, place: crate::quota::Place) -> u64 {
+    /// For a session, which is counted.
+    pub fn seat(&self, place: crate::quota::Place) -> u64 {
+        self.keep(place, Some(Open::count(&self.lane)))
+    }
+
+    /// For anything else that has a place.
+    pub fn keep(&self, place: crate::quota::Place, open: Option<Open>) -> u64 {
         let number = self.sessions.get();
         self.sessions.set(number + 1);
-        self.places.borrow_mut().insert(number, (place, Open::count(&self.lane)));
+        self.places.borrow_mut().insert(number, (place, open));
         number
     }
 
@@ -133,6 +141,46 @@ impl bridge::Server for Door {
         verdict.set_reason(&explanation.why);
         Ok(())
     }
+
+    async fn open_script(
+        self: Rc<Self>,
+        params: bridge::OpenScriptParams,
+        results: bridge::OpenScriptResults,
+    ) -> Result<(), capnp::Error> {
+        trigger::open_script(&self.connection, params, results).await
+    }
+
+    async fn script(
+        self: Rc<Self>,
+        params: bridge::ScriptParams,
+        results: bridge::ScriptResults,
+    ) -> Result<(), capnp::Error> {
+        trigger::script(&self.connection, params, results).await
+    }
+
+    async fn open_scripts(
+        self: Rc<Self>,
+        params: bridge::OpenScriptsParams,
+        results: bridge::OpenScriptsResults,
+    ) -> Result<(), capnp::Error> {
+        deploy::open_scripts(&self.connection, params, results).await
+    }
+
+    async fn route_hosts(
+        self: Rc<Self>,
+        params: bridge::RouteHostsParams,
+        mut results: bridge::RouteHostsResults,
+    ) -> Result<(), capnp::Error> {
+        let now = self.connection.lane.shared.directory.current();
+        let mut results = results.get();
+        results.set_generation(now.generation);
+        if params.get()?.get_generation() == now.generation {
+            return Ok(());
+        }
+        let (owned, shared) = now.routes.hosts();
+        results.set_owned(&owned[..])?;
+        results.set_shared(&shared[..])
+    }
 }
 
 /// Why no session was opened.
@@ -178,7 +226,7 @@ fn admit(now: &crate::reload::Snapshot, token: &[u8]) -> Result<Admitted, Refuse
     Ok((tenant.clone(), role, place))
 }
 
-fn write_admission(mut admission: admission::Builder<'_>, tenant: &Tenant, role: Role, generation: u64) {
+pub fn write_admission(mut admission: admission::Builder<'_>, tenant: &Tenant, role: Role, generation: u64) {
     admission.set_tenant(&tenant.name);
     admission.set_role(role.word());
     admission.set_policy_generation(generation);
@@ -203,13 +251,17 @@ fn write_limits(mut to: limits::Builder<'_>, from: &Limits) {
 }
 
 /// For the audit only: cut, never refused.
-fn identifier(text: capnp::text::Reader<'_>) -> String {
-    let text = String::from_utf8_lossy(text.as_bytes());
+pub fn identifier(text: capnp::text::Reader<'_>) -> String {
+    cut(&String::from_utf8_lossy(text.as_bytes()))
+}
+
+/// What somebody outside wrote, as it is shown.
+pub fn cut(text: &str) -> String {
     text.char_indices().take_while(|(at, _)| *at < IDENTIFIER_BYTES_MAX).map(|(_, letter)| letter).collect()
 }
 
 /// Counts one open session while it lives.
-struct Open(Arc<std::sync::atomic::AtomicU32>);
+pub struct Open(Arc<std::sync::atomic::AtomicU32>);
 
 impl Open {
     fn count(lane: &Lane) -> Open {

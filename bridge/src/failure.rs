@@ -49,6 +49,8 @@ pub enum Kind {
     Policy(Reason),
     Tool,
     Network,
+    /// A reply that is larger than it may be. For the script a network failure like others; the audit tells them apart.
+    Limit,
     Timeout,
     Usage,
 }
@@ -78,6 +80,10 @@ impl Failure {
         Failure::new(Kind::Network, text)
     }
 
+    pub fn limit(text: impl Into<String>) -> Failure {
+        Failure::new(Kind::Limit, text)
+    }
+
     pub fn timeout(text: impl Into<String>) -> Failure {
         Failure::new(Kind::Timeout, text)
     }
@@ -105,6 +111,7 @@ impl Failure {
             Kind::Policy(reason) => reason.word(),
             Kind::Tool => "tool",
             Kind::Network => "network",
+            Kind::Limit => "limit",
             Kind::Timeout => "timeout",
             Kind::Usage => "usage",
         }

@@ -6,9 +6,11 @@
 //! all threads; a call would wake another thread for each packet.
 
 use crate::audit::Audit;
-use crate::dial::{Budget, Upstreams};
+use crate::budget::Budget;
+use crate::dial::Upstreams;
 use crate::reload::Directory;
 use crate::resolve::Lookup;
+use crate::shelf::Shelf;
 use crate::tenants::Tenant;
 use crate::tls::Roots;
 use std::cell::RefCell;
@@ -16,14 +18,18 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
+use std::time::Duration;
 
 /// What all threads share.
 pub struct Shared {
     pub directory: Directory,
     pub audit: Audit,
+    pub shelf: Shelf,
     pub lookup: Lookup,
     pub roots: Arc<Roots>,
     pub budget: Arc<Budget>,
+    /// How long an upstream may be silent inside a body.
+    pub body_idle: Duration,
     pub sessions: Arc<AtomicU32>,
 }
 

@@ -2,15 +2,17 @@
 //! The modules stand in the order in which a call travels through them.
 //!
 //! Each room takes the ticket of the room before and gives its own: `Ask`, `Permit`, `Pinned`, `Signed`, `RawReply`,
-//! `CleanReply`. The fields of a ticket are private to its room, so no other room can make one, and skipping a room does
+//! `CleanHead` and `CleanBody`. The fields of a ticket are private to its room, so no other room can make one, and skipping a room does
 //! not compile.
 #![forbid(unsafe_code)]
 
 mod settings;
+pub mod store;
 
 mod fields;
 mod patterns;
 mod reload;
+mod routes;
 mod secret;
 mod tenants;
 
@@ -18,22 +20,36 @@ mod door;
 mod lane;
 mod server;
 
+mod deploy;
 mod quota;
+mod refusal;
 mod session;
+mod shelf;
 mod tokens;
+mod trigger;
 
 mod addresses;
 mod ask;
 mod audit;
+mod body;
+mod brotli;
+mod budget;
 mod decide;
+mod decode;
 mod dial;
+mod forms;
+mod gzip;
+mod messages;
+mod outgoing;
 mod pool;
 mod record;
 mod redirect;
 mod resolve;
 mod scrub;
 mod sign;
+mod stream;
 mod tls;
+mod upload;
 
 mod explain;
 mod failure;

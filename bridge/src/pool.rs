@@ -6,8 +6,7 @@
 //! Why not hyper-util's pooling client: its pool knows only scheme and authority, and its connector cannot be told the
 //! address that was checked.
 
-use bytes::Bytes;
-use http_body_util::Full;
+use crate::outgoing::Outgoing;
 use hyper::client::conn::{http1, http2};
 use mayfly_schemas::limits::{POOL_IDLE_MS, POOL_ORIGIN_IDLE_MAX, POOL_TENANT_IDLE_MAX};
 use std::cell::RefCell;
@@ -27,11 +26,11 @@ pub struct Origin {
 /// A live connection. HTTP/1 carries one call at a time and is closed with it unless it came to its end; HTTP/2 is shared.
 pub enum Sender {
     One {
-        sender: http1::SendRequest<Full<Bytes>>,
+        sender: http1::SendRequest<Outgoing>,
         /// Reads and writes the connection; dropped, the connection is closed.
         _driver: AbortOnDropHandle<()>,
     },
-    Many(http2::SendRequest<Full<Bytes>>),
+    Many(http2::SendRequest<Outgoing>),
 }
 
 pub struct Connection {

@@ -1,16 +1,20 @@
 //! In: what happens in one call, as it happens. Out: its entry in the run's call list, and its audit record.
 //! May touch: the audit queue.
-//! Security boundary: no, but evidence: a call that is cut off leaves its record too.
+//! Security boundary: no, but evidence: a call that is cut off leaves its record too. Where a body comes in parts, the entry
+//! says what was known at the head, the audit record what it came to.
 
 use crate::ask::Target;
 use crate::audit::{self, Audit, Entry};
 use crate::failure::{Failure, Kind};
+use crate::outgoing::Progress;
 use mayfly_schemas::bridge_capnp::record;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// One call under way. Dropped before its end, it is recorded as cancelled.
 pub struct Call {
     entry: Entry,
+    upload: Option<Arc<Progress>>,
     started: Instant,
     audit: Audit,
     ended: bool,
@@ -20,7 +24,7 @@ impl Call {
     /// `entry` says who calls; the rest is filled in here.
     pub fn start(entry: Entry, audit: Audit) -> Call {
         let entry = Entry { time: audit::now(), verdict: "allow", ..entry };
-        Call { entry, started: Instant::now(), audit, ended: false }
+        Call { entry, upload: None, started: Instant::now(), audit, ended: false }
     }
 
     pub fn asks(&mut self, target: &Target) {
@@ -41,9 +45,22 @@ impl Call {
         }
     }
 
-    pub fn received(&mut self, status: u16, body_bytes: usize) {
+    /// The request's body comes in parts: it is counted as they are sent.
+    pub fn uploads(&mut self, progress: Arc<Progress>) {
+        self.upload = Some(progress);
+    }
+
+    pub fn upload(&self) -> Option<&Arc<Progress>> {
+        self.upload.as_ref()
+    }
+
+    pub fn received(&mut self, status: u16) {
         self.entry.status = status;
-        self.entry.bytes_in += body_bytes as u64;
+    }
+
+    /// Body bytes, as they came from the upstream.
+    pub fn arrived(&mut self, bytes: u64) {
+        self.entry.bytes_in += bytes;
     }
 
     pub fn redirected(&mut self) {
@@ -66,6 +83,14 @@ impl Call {
         }
     }
 
+    /// After the script had the head of the reply: status and rule stay.
+    pub fn broke_off(&mut self, failure: &Failure) {
+        self.entry.reason = failure.word();
+        if let Kind::Policy(_) = failure.kind {
+            self.entry.verdict = "deny";
+        }
+    }
+
     pub fn cancelled(&mut self) {
         self.entry.verdict = "cancelled";
     }
@@ -80,7 +105,7 @@ impl Call {
         record.set_url(&self.entry.url);
         record.set_status(self.entry.status);
         record.set_micros(self.started.elapsed().as_micros() as u64);
-        record.set_bytes_out(self.entry.bytes_out);
+        record.set_bytes_out(self.bytes_out());
         record.set_bytes_in(self.entry.bytes_in);
         let mut verdict = record.init_verdict();
         verdict.set_allowed(self.entry.verdict == "allow");
@@ -94,9 +119,13 @@ impl Call {
         self.audit.record(entry).await;
     }
 
+    fn bytes_out(&self) -> u64 {
+        self.entry.bytes_out + self.upload.as_ref().map_or(0, |upload| upload.sent())
+    }
+
     fn finished(&mut self) -> Entry {
-        let ms = (self.started.elapsed().as_micros() as f64) / 1_000.0;
-        Entry { ms, ..std::mem::take(&mut self.entry) }
+        let (ms, bytes_out) = ((self.started.elapsed().as_micros() as f64) / 1_000.0, self.bytes_out());
+        Entry { ms, bytes_out, ..std::mem::take(&mut self.entry) }
     }
 }
 

@@ -2,11 +2,12 @@
 //! May touch: nothing.
 //! Security boundary: yes; what comes out is only an ask: it goes through decide, resolve and sign like the first one.
 //!
-//! Follows https://fetch.spec.whatwg.org/#http-redirect-fetch, with more headers left behind at another origin.
+//! Follows https://fetch.spec.whatwg.org/#http-redirect-fetch, with more headers left behind at another origin. A body that
+//! came in parts is gone: only a 303, which becomes a GET, can be followed after one.
 
-use crate::ask::{Ask, Target};
+use crate::ask::{Ask, Body, Target};
 use crate::failure::Failure;
-use crate::scrub::CleanReply;
+use crate::scrub::CleanHead;
 use crate::sign::without_credentials;
 use bytes::Bytes;
 use http::Method;
@@ -20,7 +21,7 @@ pub enum Mode {
 }
 
 /// `None`: the reply is the answer.
-pub fn next(ask: &Ask, reply: &CleanReply, mode: Mode) -> Result<Option<Ask>, Failure> {
+pub fn next(ask: &Ask, reply: &CleanHead, mode: Mode) -> Result<Option<Ask>, Failure> {
     let redirect = matches!(reply.status, 301 | 302 | 303 | 307 | 308);
     let Some(location) = reply.headers.get(LOCATION).filter(|_| redirect && mode != Mode::Manual) else {
         return Ok(None);
@@ -32,10 +33,15 @@ pub fn next(ask: &Ask, reply: &CleanReply, mode: Mode) -> Result<Option<Ask>, Fa
     }
     let url = std::str::from_utf8(location.as_bytes()).ok().and_then(|location| target.url().join(location).ok());
     let url = url.ok_or_else(|| failed("the reply was a redirect to something that is not a URL"))?;
+    if matches!(ask.body, Body::Upload(_)) && reply.status != 303 {
+        let text = "the reply was a redirect that needs the body again, and a stream cannot be read twice; \
+                    call the place it points to, or give fetch the body as a whole";
+        return Err(failed(text));
+    }
     let (method, keeps_body) = method(target.method(), reply.status);
     let mut next = ask.clone().moved(method, &url)?;
     if !keeps_body {
-        next.body = Bytes::new();
+        next.body = Body::Whole(Bytes::new());
         for name in [CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION, CONTENT_TYPE] {
             next.headers.remove(name);
         }

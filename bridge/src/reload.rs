@@ -4,6 +4,7 @@
 //!
 //! Files are looked at each second by their metadata: works on every file system, where inotify does not.
 
+use crate::routes::Routes;
 use crate::settings::{Inline, Settings};
 use crate::tenants::{self, Frame, Rejected, Tenant};
 use crate::tokens::{Tokens, parse_hash};
@@ -23,6 +24,7 @@ pub struct Snapshot {
     pub generation: u64,
     pub tenants: HashMap<String, Arc<Tenant>>,
     pub tokens: Tokens,
+    pub routes: Routes,
     pub mistakes: Vec<Mistake>,
     /// The folder of tenant files, when it cannot be read.
     missing: Option<Mistake>,
@@ -167,6 +169,7 @@ fn read(source: &Source, known: Option<&Loaded>, settings: &Settings) -> Loaded 
             tenant.version = VERSIONS.fetch_add(1, Relaxed);
             if let Some(before) = last_good.filter(|before| before.name == tenant.name) {
                 tenant.quota = before.quota.clone();
+                tenant.stored = before.stored.clone();
             }
             marks.extend(tenant.credential_files.iter().map(|path| (path.clone(), look_at(path))));
             Loaded { file, marks, tenant: Some(Arc::new(tenant)), mistakes: Vec::new() }
@@ -204,7 +207,8 @@ fn assemble<'a>(
     generation: u64,
 ) -> Snapshot {
     let mut mistakes: Vec<Mistake> = missing.iter().cloned().collect();
-    let mut snapshot = Snapshot { generation, missing, ..Snapshot::default() };
+    let routes = Routes::new(settings.host.as_deref());
+    let mut snapshot = Snapshot { generation, missing, routes, ..Snapshot::default() };
     for loaded in files {
         mistakes.extend(loaded.mistakes.iter().cloned());
         let Some(tenant) = &loaded.tenant else { continue };
@@ -222,6 +226,7 @@ fn assemble<'a>(
             }
             snapshot.tokens.add(*hash, tenant, *role);
         }
+        mistakes.extend(snapshot.routes.add(file, tenant));
         snapshot.tenants.insert(tenant.name.clone(), tenant.clone());
     }
     for extra in &settings.tokens {

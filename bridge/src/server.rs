@@ -5,13 +5,15 @@
 //! Cap'n Proto's connections cannot move between threads: each thread has its own event loop, and connections go round.
 
 use crate::audit::Audit;
+use crate::door;
 use crate::lane::{Lane, Shared};
 use crate::reload::Directory;
 use crate::resolve::{self, Lookup};
 use crate::settings::Settings;
+use crate::shelf::Shelf;
+use crate::store;
 use crate::tls::Roots;
-use crate::{dial, door};
-use mayfly_schemas::limits::{BRIDGE_CONNECTIONS_MAX, BRIDGE_THREADS_MAX, POOL_IDLE_MS, TENANTS_POLL_MS};
+use mayfly_schemas::limits::{BODY_IDLE_MS, BRIDGE_CONNECTIONS_MAX, BRIDGE_THREADS_MAX, POOL_IDLE_MS, TENANTS_POLL_MS};
 use rustls::pki_types::CertificateDer;
 use std::future::Future;
 use std::os::unix::net::UnixListener;
@@ -27,6 +29,8 @@ pub enum Error {
     Socket(std::io::Error),
     #[error("the audit cannot be opened: {0}")]
     Audit(std::io::Error),
+    #[error("the store cannot be started: {0}")]
+    Store(std::io::Error),
     #[error("a thread of the bridge cannot start: {0}")]
     Thread(std::io::Error),
 }
@@ -38,6 +42,8 @@ pub struct World {
     pub lookup: Option<Lookup>,
     /// Certificate authorities believed besides the system's.
     pub roots: Vec<CertificateDer<'static>>,
+    /// Instead of `BODY_IDLE_MS`.
+    pub body_idle: Option<Duration>,
 }
 
 /// Serves `listener` until `stop`; then calls in flight end, and the audit is written.
@@ -54,12 +60,15 @@ pub async fn serve_in(
     listener.set_nonblocking(true).map_err(Error::Socket)?;
     let listener = tokio::net::UnixListener::from_std(listener).map_err(Error::Socket)?;
     let (audit, writer) = Audit::start(settings.state.as_deref()).map_err(Error::Audit)?;
+    let store = store::open(settings.state.as_deref()).map_err(Error::Store)?;
     let shared = Arc::new(Shared {
+        shelf: Shelf::new(store).map_err(Error::Store)?,
         directory: Directory::load(settings),
         audit,
         lookup: world.lookup.unwrap_or_else(resolve::system),
         roots: Arc::new(Roots::with(world.roots)),
-        budget: Arc::new(dial::Budget::default()),
+        budget: Arc::default(),
+        body_idle: world.body_idle.unwrap_or(Duration::from_millis(BODY_IDLE_MS)),
         sessions: Arc::default(),
     });
     shared.directory.tell();
@@ -75,6 +84,8 @@ pub async fn serve_in(
         let _ = ended.await;
     }
     shared.audit.end().await;
+    // The last one lets go of the store, which finishes what waits.
+    drop(shared);
     let _ = tokio::task::spawn_blocking(move || writer.join()).await;
     Ok(())
 }

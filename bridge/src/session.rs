@@ -3,25 +3,36 @@
 //! May touch: what those rooms may.
 //! Security boundary: yes; the tenant is the session's own, no message names one.
 
-use crate::ask::{Ask, Words};
+use crate::ask::{Ask, Body};
 use crate::audit::Entry;
+use crate::body::Step;
+use crate::budget::Held;
 use crate::decide::decide;
-use crate::dial::{Held, dial};
+use crate::dial::dial;
 use crate::door::Connection;
-use crate::failure::{Failure, Kind, Reason};
+use crate::failure::{Failure, Reason};
 use crate::lane::Lane;
+use crate::messages::{Fetch, read_fetch, write_refusal, write_response};
+use crate::outgoing::Progress;
 use crate::record::Call;
-use crate::redirect::{self, Mode};
+use crate::redirect;
 use crate::resolve::pin;
-use crate::scrub::{CleanReply, scrub};
+use crate::scrub::{CleanBody, CleanHead, scrub};
 use crate::sign::sign;
+use crate::stream::{self, Place, Rest, Streams};
 use crate::tenants::Tenant;
-use bytes::Bytes;
+use crate::upload::Uploads;
+use bytes::{Bytes, BytesMut};
 use capnp::capability::Rc;
-use mayfly_schemas::bridge_capnp::{failure, fetch_ask, header, reply, session};
-use mayfly_schemas::limits::{HEADERS_MAX, REDIRECTS_MAX};
+use mayfly_schemas::bridge_capnp::{fetch_ask, session};
+use mayfly_schemas::limits::{
+    BODY_GATHER_MS, BODY_INLINE_BYTES_MAX, BODY_PART_BYTES_MAX, REDIRECTS_MAX, STREAMS_OPEN_MAX,
+};
 use std::cell::Cell;
+use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -42,63 +53,60 @@ impl Drop for Session {
 struct Run {
     lane: std::rc::Rc<Lane>,
     /// As admitted: name and limits. Rules are looked up anew for each call, so that a change of the file holds at once.
-    tenant: std::sync::Arc<Tenant>,
+    tenant: Arc<Tenant>,
     run: String,
     request_id: String,
     calls: Cell<u32>,
     calls_in_flight: Cell<u32>,
+    streams: std::rc::Rc<Streams>,
+    uploads: std::rc::Rc<Uploads>,
     released: CancellationToken,
 }
 
-/// One fetch as it came over the socket.
-struct Fetch {
-    call: u32,
-    words: Words,
-    mode: Mode,
-    call_ms: u64,
-    response_bytes: u64,
-}
-
 struct Arrived {
-    reply: CleanReply,
+    head: CleanHead,
     url: String,
     redirected: bool,
+    body: BytesMut,
+    /// Its share of the memory that bodies may take; given back with the reply.
+    _held: Held,
+    /// What comes after `body`.
+    rest: Option<(CleanBody, Place)>,
 }
 
 impl Session {
     pub fn new(
         connection: std::rc::Rc<Connection>,
         seat: u64,
-        tenant: std::sync::Arc<Tenant>,
+        tenant: Arc<Tenant>,
         run: String,
         request_id: String,
     ) -> Session {
         let (lane, released) = (connection.lane.clone(), connection.ended.child_token());
-        let (calls, calls_in_flight) = (Cell::new(0), Cell::new(0));
-        let run = Run { lane, tenant, run, request_id, calls, calls_in_flight, released };
+        let (calls, calls_in_flight, streams) = (Cell::new(0), Cell::new(0), std::rc::Rc::default());
+        let uploads = Uploads::new(tenant.ceilings.calls, lane.shared.budget.clone(), released.clone());
+        let run = Run { lane, tenant, run, request_id, calls, calls_in_flight, streams, uploads, released };
         Session { run: std::rc::Rc::new(run), connection, seat }
     }
 }
 
 impl session::Server for Session {
-    async fn fetch(
+    // Not an `async fn`: the ask is read now and not when the future is first polled, because the next message may be a
+    // part of its body.
+    fn fetch(
         self: Rc<Self>,
         params: session::FetchParams,
-        mut results: session::FetchResults,
-    ) -> Result<(), capnp::Error> {
+        results: session::FetchResults,
+    ) -> impl Future<Output = Result<(), capnp::Error>> + 'static {
         // Not held while the call is under way: the session ends when the runtime lets go, not when its last call does.
         let run = self.run.clone();
         drop(self);
-        let fetch = read(params.get()?.get_ask()?)?;
+        let read = params.get().and_then(|params| run.read(params.get_ask()?));
         drop(params);
-        let mut call = run.call(fetch.call);
-        // A task of its own: a panic in it fails this call and not the connection, and it ends when nobody waits for it.
-        let work = tokio::task::spawn_local(async move { (run.fetch(fetch, &mut call).await, call) });
-        let done = AbortOnDropHandle::new(work).await;
-        let (outcome, mut call) = done.map_err(|_| capnp::Error::failed("the bridge failed in this call".into()))?;
-        write(results.get().init_reply(), &outcome, &mut call)?;
-        call.end().await;
-        Ok(())
+        async move {
+            let (number, fetch) = read?;
+            run.perform(number, fetch, results).await
+        }
     }
 
     async fn call(
@@ -110,8 +118,25 @@ impl session::Server for Session {
         let tool: String = ask.get_tool()?.to_str()?.chars().take(200).collect();
         let mut call = self.run.call(ask.get_call());
         let text = format!("there is no tool `{tool}`; tools come in a later version, use fetch until then");
-        write(results.get().init_reply(), &Err(Failure::tool(text)), &mut call)?;
+        write_refusal(results.get().init_reply(), &Failure::tool(text), &mut call);
         call.end().await;
+        Ok(())
+    }
+
+    async fn upload(
+        self: Rc<Self>,
+        params: session::UploadParams,
+        mut results: session::UploadResults,
+    ) -> Result<(), capnp::Error> {
+        let uploads = self.run.uploads.clone();
+        drop(self);
+        let part = params.get()?;
+        let bytes = part.get_bytes()?;
+        // One more than allowed is enough to refuse it.
+        let bytes = Bytes::copy_from_slice(bytes.get(..=BODY_PART_BYTES_MAX).unwrap_or(bytes));
+        let (call, end) = (part.get_call(), part.get_end());
+        drop(params);
+        results.get().set_taken(uploads.put(call, bytes, end).await);
         Ok(())
     }
 }
@@ -122,22 +147,66 @@ impl Run {
         Call::start(Entry { tenant, run, request_id, call: number, ..Entry::default() }, self.lane.shared.audit.clone())
     }
 
-    async fn fetch(&self, fetch: Fetch, call: &mut Call) -> Result<Arrived, Failure> {
+    /// The number of the call, and the fetch, unless its body can be none.
+    fn read(&self, ask: fetch_ask::Reader<'_>) -> Result<(u32, Result<Fetch, Failure>), capnp::Error> {
+        let (number, whole) = (ask.get_call(), ask.get_body()?);
+        let body = match (ask.get_upload(), whole.is_empty()) {
+            (false, _) => Ok(Body::Whole(Bytes::copy_from_slice(whole))),
+            (true, true) => self.uploads.open(number).map(Body::Upload),
+            (true, false) => Err(Failure::usage("a body comes whole or in parts, not both")),
+        };
+        match body {
+            Ok(body) => Ok((number, Ok(read_fetch(ask, body)?))),
+            Err(failure) => Ok((number, Err(failure))),
+        }
+    }
+
+    async fn perform(
+        self: std::rc::Rc<Self>,
+        number: u32,
+        fetch: Result<Fetch, Failure>,
+        mut results: session::FetchResults,
+    ) -> Result<(), capnp::Error> {
+        let (run, mut call) = (self.clone(), self.call(number));
+        // A task of its own: a panic in it fails this call and not the connection, and it ends when nobody waits for it.
+        let work = tokio::task::spawn_local(async move { (run.fetch(fetch, &mut call).await, call) });
+        let done = AbortOnDropHandle::new(work).await;
+        let (outcome, mut call) = done.map_err(|_| capnp::Error::failed("the bridge failed in this call".into()))?;
+        let to = results.get().init_reply();
+        match outcome {
+            Err(failure) => write_refusal(to, &failure, &mut call),
+            Ok(arrived) => {
+                let place = (arrived.url.as_str(), arrived.redirected);
+                let mut response = write_response(to, &arrived.head, place, &arrived.body, &call)?;
+                if let Some((body, place)) = arrived.rest {
+                    let (upload, released) = (call.upload().cloned(), self.released.clone());
+                    let rest = Rest { body, call, upload, released, place };
+                    response.set_stream(stream::open(rest, &self.lane.shared.budget));
+                    return Ok(());
+                }
+            }
+        }
+        call.end().await;
+        Ok(())
+    }
+
+    async fn fetch(&self, fetch: Result<Fetch, Failure>, call: &mut Call) -> Result<Arrived, Failure> {
+        let fetch = fetch?;
         let _in_flight = self.enter()?;
         let call_ms = fetch.call_ms.clamp(1, self.tenant.ceilings.call_ms);
         let mut held = Held::new(&self.lane.shared.budget);
-        held.more(fetch.words.body.len())?;
-        let within = tokio::time::timeout(Duration::from_millis(call_ms), self.walk(fetch, call));
+        held.more(fetch.words.body.whole_bytes())?;
+        if let Body::Upload(upload) = &fetch.words.body {
+            call.uploads(upload.progress().clone());
+        }
+        let upload = call.upload().cloned();
         let outcome = tokio::select! {
-            outcome = within => Some(outcome),
+            outcome = in_time(call_ms, upload.as_deref(), self.walk(fetch, call)) => Some(outcome),
             () = self.released.cancelled() => None,
         };
         match outcome {
-            Some(Ok(outcome)) => outcome,
-            Some(Err(_)) => {
-                let text = format!("no reply within {call_ms} ms; ask for less or raise the limit call_ms");
-                Err(Failure::timeout(text))
-            }
+            Some(Some(outcome)) => outcome,
+            Some(None) => Err(self.late(call_ms)),
             None => {
                 call.cancelled();
                 Err(Failure::network("the run ended before its call did"))
@@ -145,15 +214,30 @@ impl Run {
         }
     }
 
+    fn late(&self, call_ms: u64) -> Failure {
+        let text = format!("no reply within {call_ms} ms; ask for less or raise the limit call_ms");
+        if self.streams.are_all_open() {
+            let open = format!("{STREAMS_OPEN_MAX} replies of this run are still open: read or cancel their bodies");
+            return Failure::timeout(format!("{text}; {open}, since further ones have to arrive whole"));
+        }
+        Failure::timeout(text)
+    }
+
     async fn walk(&self, fetch: Fetch, call: &mut Call) -> Result<Arrived, Failure> {
         let response_bytes = fetch.response_bytes.min(self.tenant.ceilings.response_bytes);
         let mut ask = Ask::parse(fetch.words)?;
         loop {
             call.asks(ask.target());
-            let reply = self.hop(&ask, response_bytes, call).await?;
-            let Some(next) = redirect::next(&ask, &reply, fetch.mode)? else {
+            let (head, mut body) = self.hop(&ask, response_bytes, call).await?;
+            let next = redirect::next(&ask, &head, fetch.mode)?;
+            let place = if fetch.stream && next.is_none() { self.streams.enter() } else { None };
+            let gathered = gather(&mut body, place.is_some() || next.is_some()).await;
+            call.arrived(body.bytes_in());
+            // Nobody sees what a redirect says besides: a short one is passed over, a long one is not waited for.
+            let Some(next) = next else {
+                gathered?;
                 let url = ask.target().url().as_str().to_owned();
-                return Ok(Arrived { reply, url, redirected: call.redirects() > 0 });
+                return Ok(Arrived::new(head, (url, call.redirects() > 0), body, place));
             };
             if call.redirects() as usize >= REDIRECTS_MAX {
                 let text = format!("more than {REDIRECTS_MAX} redirects; call the last URL directly");
@@ -164,18 +248,18 @@ impl Run {
         }
     }
 
-    async fn hop(&self, ask: &Ask, response_bytes: u64, call: &mut Call) -> Result<CleanReply, Failure> {
+    async fn hop(&self, ask: &Ask, response_bytes: u64, call: &mut Call) -> Result<(CleanHead, CleanBody), Failure> {
         let tenant = self.lane.shared.directory.tenant(&self.tenant.name).ok_or_else(|| self.tenant_gone(ask))?;
         let upstreams = self.lane.upstreams(&tenant);
         let permit = decide(&tenant, ask)?;
         call.permitted(&permit.rule().name);
         let pinned = pin(permit, &upstreams.names, &self.lane.shared.lookup).await?;
         let signed = sign(pinned);
-        call.sends(signed.credential(), ask.body.len());
+        call.sends(signed.credential(), ask.body.whole_bytes());
         let raw = dial(signed, &upstreams, response_bytes).await?;
-        let reply = scrub(raw, &tenant).await?;
-        call.received(reply.status, reply.body.len());
-        Ok(reply)
+        let (head, body) = scrub(raw, &tenant, &self.lane.shared)?;
+        call.received(head.status);
+        Ok((head, body))
     }
 
     fn tenant_gone(&self, ask: &Ask) -> Failure {
@@ -209,73 +293,50 @@ impl Drop for InFlight<'_> {
     }
 }
 
-/// Copies the ask out of the message, so that the message is gone while the call is under way.
-fn read(ask: fetch_ask::Reader<'_>) -> Result<Fetch, capnp::Error> {
-    let mut headers = Vec::new();
-    // One more than allowed is enough for `ask.rs` to refuse it.
-    for header in ask.get_headers()?.iter().take(HEADERS_MAX + 1) {
-        headers.push((header.get_name()?.to_string()?, header.get_value()?.to_vec()));
-    }
-    let mode = match ask.get_redirect()? {
-        fetch_ask::Redirect::Follow => Mode::Follow,
-        fetch_ask::Redirect::Error => Mode::Error,
-        fetch_ask::Redirect::Manual => Mode::Manual,
-    };
-    let words = Words {
-        method: ask.get_method()?.to_string()?,
-        url: ask.get_url()?.to_string()?,
-        headers,
-        body: Bytes::copy_from_slice(ask.get_body()?),
-    };
-    let (call, call_ms, response_bytes) = (ask.get_call(), ask.get_call_ms(), ask.get_response_bytes());
-    Ok(Fetch { call, words, mode, call_ms, response_bytes })
-}
-
-fn write(mut to: reply::Builder<'_>, outcome: &Result<Arrived, Failure>, call: &mut Call) -> Result<(), capnp::Error> {
-    match outcome {
-        Ok(arrived) => {
-            call.write(to.reborrow().init_record(), "");
-            write_response(to, arrived)
-        }
-        Err(failure) => {
-            call.failed(failure);
-            call.write(to.reborrow().init_record(), &failure.text);
-            write_failure(to.init_failure(), failure, call.place());
-            Ok(())
-        }
+impl Arrived {
+    fn new(head: CleanHead, (url, redirected): (String, bool), mut body: CleanBody, place: Option<Place>) -> Arrived {
+        let place = place.filter(|_| !body.has_ended());
+        let (bytes, held) = body.take(if place.is_some() { BODY_INLINE_BYTES_MAX } else { usize::MAX });
+        let rest = place.map(|place| (body, place));
+        Arrived { head, url, redirected, body: bytes, _held: held, rest }
     }
 }
 
-fn write_response(to: reply::Builder<'_>, arrived: &Arrived) -> Result<(), capnp::Error> {
-    let mut response = to.init_response();
-    response.set_status(arrived.reply.status);
-    response.set_status_text(&arrived.reply.status_text);
-    response.set_url(&arrived.url);
-    response.set_redirected(arrived.redirected);
-    response.set_body(&arrived.reply.body);
-    let count = u32::try_from(arrived.reply.headers.len()).map_err(|_| capnp::Error::failed("headers".into()))?;
-    let mut headers = response.init_headers(count);
-    for (at, (name, value)) in (0..).zip(arrived.reply.headers.iter()) {
-        let mut header: header::Builder<'_> = headers.reborrow().get(at);
-        header.set_name(name.as_str());
-        header.set_value(value.as_bytes());
+/// `None`: too late. The time of an upload starts anew with each part of it that the upstream takes; what is wrong with it
+/// ends the call.
+async fn in_time<T>(
+    call_ms: u64,
+    upload: Option<&Progress>,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Option<Result<T, Failure>> {
+    let Some(upload) = upload else {
+        return tokio::time::timeout(Duration::from_millis(call_ms), work).await.ok();
+    };
+    tokio::select! {
+        biased;
+        failure = upload.trouble() => Some(Err(failure)),
+        outcome = work => Some(outcome),
+        () = upload.stalled(call_ms) => None,
+    }
+}
+
+/// Waits for the body: for all of it, or in parts for as much of it as comes within a moment.
+async fn gather(body: &mut CleanBody, in_parts: bool) -> Result<(), Failure> {
+    let until = Instant::now() + Duration::from_millis(BODY_GATHER_MS);
+    let mut at_once = 0;
+    while !body.has_ended() {
+        if !in_parts {
+            let before = body.ready();
+            body.more_in_time().await?;
+            at_once += body.ready().saturating_sub(before);
+        } else if body.ready() >= BODY_INLINE_BYTES_MAX || body.more(until).await? == Step::Nothing {
+            return Ok(());
+        }
+        if at_once > BODY_PART_BYTES_MAX {
+            // Decompressing and searching need no waiting: others have their turn.
+            at_once = 0;
+            tokio::task::yield_now().await;
+        }
     }
     Ok(())
-}
-
-fn write_failure(mut to: failure::Builder<'_>, failure: &Failure, (method, url): (&str, &str)) {
-    to.set_kind(match failure.kind {
-        Kind::Policy(_) => failure::Kind::Policy,
-        Kind::Tool => failure::Kind::Tool,
-        Kind::Network => failure::Kind::Network,
-        Kind::Timeout => failure::Kind::Timeout,
-        Kind::Usage => failure::Kind::Usage,
-    });
-    to.set_message(&failure.text);
-    if let Kind::Policy(reason) = failure.kind {
-        to.set_reason(reason.word());
-    }
-    to.set_rule(&failure.rule);
-    to.set_method(if failure.method.is_empty() { method } else { &failure.method });
-    to.set_url(if failure.url.is_empty() { url } else { &failure.url });
 }

@@ -16,8 +16,10 @@ pub struct Settings {
     pub inline: Vec<Inline>,
     /// Tokens besides those in the files: `mayfly run` makes one for itself.
     pub tokens: Vec<ExtraToken>,
-    /// Folder for `audit.jsonl`; without it the audit goes to tracing, target `audit`.
+    /// Folder for `audit.jsonl` and the store; without it the audit goes to tracing, target `audit`, and nothing is stored.
     pub state: Option<PathBuf>,
+    /// Host name of the server itself: its own paths win there over any tenant's route.
+    pub host: Option<String>,
     pub ceilings: Limits,
     pub defaults: Limits,
 }

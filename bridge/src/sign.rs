@@ -6,19 +6,26 @@
 //! or an origin believes them). On a rule with a credential its own credentials stay behind too: otherwise a script
 //! could use our reach with a stranger's account, and carry data out through an allowed host. `range` stays behind there
 //! as well, for a secret that is echoed in two halves is not found by `scrub.rs`.
+//!
+//! `accept-encoding` is ours, as it is a browser's: what comes back is decoded, so that `scrub.rs` sees what the script
+//! will see. With `range` it says `identity`, as fetch does: a piece of a compressed body cannot be decoded.
 
-use crate::ask::{Ask, Target};
+use crate::ask::{Ask, Body, Target};
+use crate::decode;
+use crate::outgoing::Outgoing;
 use crate::resolve::Pinned;
-use bytes::Bytes;
-use http::header::{ACCEPT, ACCEPT_ENCODING, CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
-use http_body_util::Full;
+use http::Method;
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, RANGE, USER_AGENT,
+};
+use hyper::body::Body as _;
 use std::net::SocketAddr;
 
 /// A request with all it needs. Only `sign` makes it.
 pub struct Signed {
     target: Target,
     headers: HeaderMap,
-    body: Bytes,
+    body: Body,
     addresses: Vec<SocketAddr>,
     private: bool,
     credential: Option<String>,
@@ -63,7 +70,8 @@ pub fn sign(pinned: Pinned) -> Signed {
     let rule = permit.rule().clone();
     let ask = permit.into_ask();
     let mut headers = passed_on(&ask.headers, rule.credential.is_some());
-    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    let accepted = if headers.contains_key(RANGE) { "identity" } else { decode::ACCEPTED };
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(accepted));
     headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
     headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(concat!("mayfly/", env!("CARGO_PKG_VERSION"))));
     let credential = rule.credential.as_ref().and_then(|credential| {
@@ -73,8 +81,8 @@ pub fn sign(pinned: Pinned) -> Signed {
         headers.insert(credential.header.clone(), value);
         Some(credential.name.clone())
     });
-    let target = ask.target().clone();
-    Signed { target, headers, body: ask.body, addresses, private: rule.private, credential }
+    let (target, body) = ask.into_parts();
+    Signed { target, headers, body, addresses, private: rule.private, credential }
 }
 
 impl Signed {
@@ -95,28 +103,46 @@ impl Signed {
         self.credential.as_deref()
     }
 
+    /// What is left when it was sent.
+    pub fn into_parts(self) -> (Target, Body) {
+        (self.target, self.body)
+    }
+
+    /// The body as it is sent; `None` when that has been done.
+    pub fn outgoing(&self) -> Option<Outgoing> {
+        match &self.body {
+            Body::Whole(bytes) => Some(Outgoing::whole(bytes.clone())),
+            Body::Upload(upload) => upload.take(),
+        }
+    }
+
     /// For HTTP/1: the path as request target, and `host`.
-    pub fn http1(&self) -> Option<http::Request<Full<Bytes>>> {
+    pub fn http1(&self, body: Outgoing) -> Option<http::Request<Outgoing>> {
         let url = self.target.url();
         let path = match url.query() {
             Some(query) => format!("{}?{query}", url.path()),
             None => url.path().to_owned(),
         };
-        let mut request = self.request(path)?;
+        let mut request = self.request(path, body)?;
         request.headers_mut().insert(HOST, HeaderValue::from_str(&authority(url)).ok()?);
         Some(request)
     }
 
     /// For HTTP/2: the whole URL, from which `:scheme`, `:authority` and `:path` are made.
-    pub fn http2(&self) -> Option<http::Request<Full<Bytes>>> {
-        self.request(self.target.url().as_str().to_owned())
+    pub fn http2(&self, body: Outgoing) -> Option<http::Request<Outgoing>> {
+        self.request(self.target.url().as_str().to_owned(), body)
     }
 
-    fn request(&self, uri: String) -> Option<http::Request<Full<Bytes>>> {
-        let mut request = http::Request::new(Full::new(self.body.clone()));
+    fn request(&self, uri: String, body: Outgoing) -> Option<http::Request<Outgoing>> {
+        let empty = body.is_end_stream();
+        let mut request = http::Request::new(body);
         *request.method_mut() = self.target.method().clone();
         *request.uri_mut() = uri.parse().ok()?;
         *request.headers_mut() = self.headers.clone();
+        if empty && matches!(*self.target.method(), Method::POST | Method::PUT) {
+            // As fetch does; hyper says nothing, and some servers ask for it.
+            request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         Some(request)
     }
 }

@@ -5,8 +5,10 @@
 use crate::fields::{At, Reading, Table};
 use crate::patterns::Pattern;
 use crate::quota::Quota;
+use crate::routes::{self, Declared};
 use crate::scrub::Scrubber;
 use crate::secret::{Secret, Source};
+use crate::shelf::Stored;
 use crate::tokens::{Role, TokenHash, parse_hash};
 use http::{HeaderName, HeaderValue, Method};
 use mayfly_schemas::limits::{Limits, LimitsAsked, RUNS_IN_FLIGHT, RUNS_PER_MINUTE};
@@ -29,6 +31,9 @@ pub struct Tenant {
     pub runs_per_minute: u32,
     pub scrubber: Scrubber,
     pub quota: Arc<Quota>,
+    /// What the file says about scripts, and what outlives its reloads.
+    pub declared: Declared,
+    pub stored: Arc<Stored>,
     /// Files whose change makes this tenant a new one.
     pub credential_files: Vec<PathBuf>,
 }
@@ -62,7 +67,7 @@ pub struct Frame<'a> {
     pub values: bool,
 }
 
-const TENANT_KEYS: [&str; 6] = ["tenant", "token", "credential", "rule", "tools", "limits"];
+const TENANT_KEYS: [&str; 8] = ["tenant", "token", "credential", "rule", "tools", "script", "route", "limits"];
 const RULE_KEYS: [&str; 6] = ["name", "allow", "deny", "methods", "credential", "private"];
 /// Headers whose value is ours or the connection's.
 const NO_CREDENTIAL: [&str; 8] =
@@ -90,6 +95,7 @@ pub fn parse(file: &str, text: &str, frame: &Frame<'_>) -> Result<Tenant, Reject
     let tokens = reading.tables(root, "token").into_iter().filter_map(|table| token(&mut reading, table)).collect();
     let (credentials, known, credential_files) = credentials(&mut reading, root, frame);
     let rules = rules(&mut reading, root, &credentials, &known);
+    let declared = routes::read(&mut reading, root);
     let limits = limits(&mut reading, root, frame);
     if !reading.mistakes.is_empty() {
         reading.mistakes.sort_by_key(|mistake| mistake.line);
@@ -106,6 +112,8 @@ pub fn parse(file: &str, text: &str, frame: &Frame<'_>) -> Result<Tenant, Reject
         runs_per_minute: limits.runs_per_minute,
         scrubber: Scrubber::new(&credentials),
         quota: Arc::default(),
+        declared,
+        stored: Arc::default(),
         credential_files,
     })
 }

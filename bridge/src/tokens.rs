@@ -41,6 +41,11 @@ impl Role {
     pub fn may_run(self) -> bool {
         self != Role::Auditor
     }
+
+    /// Whether it may change stored scripts. All roles may read them: who may run code could send the same text.
+    pub fn may_deploy(self) -> bool {
+        matches!(self, Role::Deployer | Role::Admin)
+    }
 }
 
 pub type TokenHash = [u8; 32];

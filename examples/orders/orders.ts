@@ -32,7 +32,7 @@ export default async function (input: { api: string }) {
   // The list comes in pages: follow them.
   const orders: Order[] = [];
   for (let page: number | null = 1; page !== null; ) {
-    const { items, next } = await get<{ items: Order[]; next: number | null }>(`/orders?status=open&page=${page}`);
+    const { items, next }: { items: Order[]; next: number | null } = await get(`/orders?status=open&page=${page}`);
     orders.push(...items);
     page = next;
   }
@@ -62,7 +62,7 @@ export default async function (input: { api: string }) {
     // A helpful model tidies up. The policy does not let it.
     try {
       await fetch(`${input.api}/orders/${order.id}`, { method: "DELETE" });
-    } catch (error) {
+    } catch (error: any) {
       console.error(`${error.name}: ${error.message}`);
     }
   }

@@ -3,7 +3,10 @@
 // Security boundary: no, but a log line cannot move a terminal's cursor.
 
 import { native, Effect } from "./native.ts";
+import { adviceFor } from "./errors.ts";
+import { format } from "./format.ts";
 import { inspect } from "./inspect.ts";
+import { framesOf } from "./stacks.ts";
 import { table } from "./table.ts";
 
 type Level = "debug" | "log" | "info" | "warn" | "error";
@@ -11,16 +14,19 @@ type Level = "debug" | "log" | "info" | "warn" | "error";
 /** Longer text is cut, and says by how much. */
 const TEXT_MAX = 16 * 1024;
 const GROUPS_MAX = 16;
+/** Names of counters and timers; what comes after is counted under none. */
+const LABELS_MAX = 1_000;
 
 let groups = 0;
 const counters = new Map<string, number>();
 const timers = new Map<string, number>();
+const AnyError = Error;
 
 function write(level: Level, text: string): void {
-  const indented = groups === 0 ? text : text.replace(/^/gm, "  ".repeat(groups));
-  const more = indented.length - TEXT_MAX;
-  const cut = more > 0 ? `${indented.slice(0, TEXT_MAX)}… (${more} more characters)` : indented;
-  native.emit(Effect.Log, 0, `{"level":"${level}"}`, printable(cut));
+  const more = text.length - TEXT_MAX;
+  const cut = more > 0 ? `${text.slice(0, TEXT_MAX)}… (${more} more characters)` : text;
+  const indented = groups === 0 ? cut : cut.replace(/^/gm, "  ".repeat(groups));
+  native.emit(Effect.Log, 0, `{"level":"${level}"}`, printable(indented));
 }
 
 /** Escapes what a terminal would act on; line feeds and tabs stay. */
@@ -28,68 +34,42 @@ function printable(text: string): string {
   return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }
 
-/** The arguments of one console call as text. */
-export function format(args: unknown[]): string {
-  const [first] = args;
-  const used = typeof first === "string" && args.length > 1 && first.includes("%") ? substitute(first, args) : undefined;
-  const [head, from] = used ?? ["", 0];
-  const rest = args.slice(from).map((value) => (typeof value === "string" ? value : inspect(value)));
-  return used === undefined ? rest.join(" ") : [head, ...rest].join(" ");
-}
-
-/** Replaces `%s` and its kin. Gives the text and how many arguments it used up. */
-function substitute(pattern: string, args: unknown[]): [text: string, used: number] {
-  let used = 1;
-  const text = pattern.replace(/%[sdifjoOc%]/g, (mark) => {
-    if (mark === "%%") return "%";
-    if (used >= args.length) return mark;
-    const value = args[used];
-    used += 1;
-    return substituted(mark, value);
-  });
-  return [text, used];
-}
-
-function substituted(mark: string, value: unknown): string {
-  try {
-    switch (mark) {
-      case "%s":
-        return typeof value === "string" ? value : typeof value === "object" ? inspect(value, 0) : inspect(value);
-      case "%d":
-        return typeof value === "bigint" ? `${value}n` : typeof value === "object" ? "NaN" : String(Number(value));
-      case "%i":
-        return typeof value === "bigint" ? `${value}n` : String(Number.parseInt(String(value), 10));
-      case "%f":
-        return String(Number.parseFloat(String(value)));
-      case "%j":
-        return JSON.stringify(value) ?? "undefined";
-      case "%c":
-        return "";
-      default:
-        return inspect(value);
-    }
-  } catch {
-    return inspect(value);
-  }
-}
-
 /** An error that reached the top of a timer, an event listener or `reportError`. */
 export function uncaught(thrown: unknown): void {
-  write("error", `Uncaught ${typeof thrown === "string" ? thrown : inspect(thrown)}`);
+  write("error", `Uncaught ${told(thrown)}`);
 }
 
 /** Entry: a promise was rejected, and at the end of the turn nobody had handled it. */
 export function unhandled(reason: unknown): void {
-  write("error", `Uncaught (in promise) ${typeof reason === "string" ? reason : inspect(reason)}`);
+  write("error", `Uncaught (in promise) ${told(reason)}`);
+}
+
+function told(thrown: unknown): string {
+  const advice = adviceFor(thrown);
+  return `${typeof thrown === "string" ? thrown : inspect(thrown)}${advice === "" ? "" : `\n  ${advice}`}`;
 }
 
 function label(name: unknown): string {
   return name === undefined ? "default" : String(name);
 }
 
-function elapsed(name: string): string | undefined {
+function keep(labels: Map<string, number>, name: string, value: number): void {
+  if (labels.size < LABELS_MAX || labels.has(name)) labels.set(name, value);
+}
+
+function time(name: string, ended: "timeLog" | "timeEnd", args: unknown[]): void {
   const begun = timers.get(name);
-  return begun === undefined ? undefined : `${name}: ${(native.elapsed() - begun).toFixed(3)}ms`;
+  if (begun === undefined) return write("warn", `No such label '${name}' for console.${ended}()`);
+  write("log", format([`${name}: ${duration(native.elapsed() - begun)}`, ...args]));
+  if (ended === "timeEnd") timers.delete(name);
+}
+
+/** As Node writes it: 12.345ms, 1.234s, 2:03.456 (m:ss.mmm). */
+function duration(elapsed_ms: number): string {
+  if (elapsed_ms < 1_000) return `${Number(elapsed_ms.toFixed(3))}ms`;
+  const minutes = Math.floor(elapsed_ms / 60_000);
+  const seconds = ((elapsed_ms - minutes * 60_000) / 1_000).toFixed(3);
+  return minutes === 0 ? `${seconds}s` : `${minutes}:${seconds.padStart(6, "0")} (m:ss.mmm)`;
 }
 
 export const console = {
@@ -103,8 +83,8 @@ export const console = {
   dirxml: (...args: unknown[]): void => write("log", format(args)),
   table: (value: unknown, columns?: string[]): void => write("log", table(value, columns) ?? format([value])),
   trace: (...args: unknown[]): void => {
-    const frames = (new Error().stack ?? "").split("\n").filter((line) => line !== "" && !line.includes("mayfly:"));
-    write("debug", [`Trace${args.length === 0 ? "" : `: ${format(args)}`}`, ...frames].join("\n"));
+    const head = args.length === 0 ? "Trace" : `Trace: ${format(args)}`;
+    write("debug", `${head}\n${framesOf(new AnyError().stack ?? "")}`.trimEnd());
   },
   assert: (condition?: unknown, ...args: unknown[]): void => {
     if (condition) return;
@@ -112,11 +92,11 @@ export const console = {
   },
   count: (name?: unknown): void => {
     const count = (counters.get(label(name)) ?? 0) + 1;
-    counters.set(label(name), count);
+    keep(counters, label(name), count);
     write("log", `${label(name)}: ${count}`);
   },
   countReset: (name?: unknown): void => {
-    counters.delete(label(name));
+    if (!counters.delete(label(name))) write("warn", `Count for '${label(name)}' does not exist`);
   },
   group: (...args: unknown[]): void => {
     if (args.length > 0) write("log", format(args));
@@ -127,16 +107,18 @@ export const console = {
     groups = Math.max(groups - 1, 0);
   },
   time: (name?: unknown): void => {
-    timers.set(label(name), native.elapsed());
+    if (timers.has(label(name))) return write("warn", `Label '${label(name)}' already exists for console.time()`);
+    keep(timers, label(name), native.elapsed());
   },
-  timeLog: (name?: unknown, ...args: unknown[]): void => {
-    const text = elapsed(label(name));
-    write(text === undefined ? "warn" : "log", text === undefined ? `No such label '${label(name)}'` : format([text, ...args]));
+  timeLog: (name?: unknown, ...args: unknown[]): void => time(label(name), "timeLog", args),
+  timeEnd: (name?: unknown): void => time(label(name), "timeEnd", []),
+  /** For inspectors; there is none. */
+  timeStamp: (): void => {},
+  profile: (): void => {},
+  profileEnd: (): void => {},
+  clear: (): void => {
+    groups = 0;
   },
-  timeEnd: (name?: unknown): void => {
-    const text = elapsed(label(name));
-    timers.delete(label(name));
-    write(text === undefined ? "warn" : "log", text ?? `No such label '${label(name)}'`);
-  },
-  clear: (): void => {},
 };
+
+Object.defineProperty(console, Symbol.toStringTag, { value: "console", configurable: true });

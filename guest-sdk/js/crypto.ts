@@ -1,8 +1,9 @@
-// In: nothing but the turn's seed (natives.rs). Out: random bytes and identifiers.
+// In: nothing but the turn's seed (natives.rs). Out: random bytes and identifiers; the way to `crypto.subtle`.
 // May touch: the random stream of the turn.
 // Security boundary: no.
 
 import { native } from "./native.ts";
+import { subtle, type SubtleCrypto } from "./subtle.ts";
 
 /** As the standard has it. */
 const BYTES_MAX = 65_536;
@@ -13,6 +14,10 @@ const INTEGER_ARRAYS = new Set([
 ]);
 
 export class Crypto {
+  get subtle(): SubtleCrypto {
+    return subtle;
+  }
+
   getRandomValues<T extends ArrayBufferView>(view: T): T {
     if (!INTEGER_ARRAYS.has(native.brand(view) ?? "")) {
       throw new DOMException("getRandomValues: the argument must be an integer typed array.", "TypeMismatchError");

@@ -2,7 +2,9 @@
 // May touch: nothing outside.
 // Security boundary: no.
 
+import { native } from "./native.ts";
 import { inspect } from "./inspect.ts";
+import { framesOf } from "./stacks.ts";
 
 /** The bridge refused a call: policy says no. */
 export class PolicyError extends Error {
@@ -59,9 +61,21 @@ export function rebuild(meta: string): Error {
   return error;
 }
 
+/** The calls under way, for an error that will be made in a later turn, when they are gone. */
+export function site(): Error {
+  // Nobody reads this one's text, so it is left in QuickJS's own form, which costs less.
+  const { prepareStackTrace } = AnyError;
+  AnyError.prepareStackTrace = undefined;
+  const made = new AnyError();
+  AnyError.prepareStackTrace = prepareStackTrace;
+  return made;
+}
+
 /** Gives an error made in a later turn the stack of the call that it answers. */
-export function relocate(error: Error, site: Error): Error {
-  define(error, "stack", site.stack);
+export function relocate(error: Error, from: Error): Error {
+  const frames = framesOf(from.stack ?? "").split("\n").filter((frame) => !frame.includes("mayfly:") && !frame.endsWith("(native)"))
+    .map((frame) => frame.replace(/ <anonymous> \((.*)\)$/, " $1"));
+  define(error, "stack", [`${text(error, "name", "Error")}: ${text(error, "message", "")}`, ...frames].join("\n"));
   return error;
 }
 
@@ -72,15 +86,25 @@ const stringify = JSON.stringify;
 export function describe(thrown: unknown): { out_of_memory: boolean; meta: string } {
   const name = isError(thrown) ? text(thrown, "name", "Error") : "Error";
   const message = isError(thrown) ? messageOf(thrown) : typeof thrown === "string" ? thrown : `${inspect(thrown)} was thrown, which is no Error.`;
-  const stack = isError(thrown) ? stackOf(thrown, 0) : "";
+  const advice = adviceFor(thrown);
   const fields: Record<string, string> = {
-    kind: "exception", name: name.slice(0, 256), message: cut(message), stack: cut(stack),
+    kind: "exception",
+    name: name.slice(0, 256),
+    message: cut(advice === "" ? message : `${message} (${advice})`),
+    stack: isError(thrown) ? cut(stackOf(thrown, 0)) : "",
   };
   if (thrown instanceof NotSerializable) {
     fields.kind = "not_serializable";
     fields.path = cut(thrown.path);
   }
   return { out_of_memory: name === "InternalError" && message === "out of memory", meta: stringify(fields).toWellFormed() };
+}
+
+/** What to use in the place of a global that is not there; "" for every other error. */
+export function adviceFor(thrown: unknown): string {
+  if (!isError(thrown) || text(thrown, "name", "") !== "ReferenceError") return "";
+  const missing = /^'?([\w$]+)'? is not defined$/.exec(text(thrown, "message", ""));
+  return missing === null ? "" : native.advice("global", missing[1] as string);
 }
 
 /** Errors and what looks like one; a property that throws counts as absent. */
@@ -103,28 +127,35 @@ export function text(target: object, key: string, otherwise: string): string {
   }
 }
 
+/** The message, and those of the errors inside of it, which would else be told nowhere. */
 function messageOf(error: object): string {
   const message = text(error, "message", "");
-  if (!(error instanceof AggregateError)) return message;
-  const parts = Array.from({ length: Math.min(error.errors?.length ?? 0, 10) }, (_, at) => {
-    const inner: unknown = error.errors[at];
-    return isError(inner) ? `${text(inner, "name", "Error")}: ${text(inner, "message", "")}` : inspect(inner);
-  });
-  return parts.length === 0 ? message : `${message} (${parts.join("; ")})`;
+  const { errors, error: last, suppressed } = error as { errors?: unknown; error?: unknown; suppressed?: unknown };
+  const inside = Array.isArray(errors) ? errors.slice(0, INSIDE_MAX) : "suppressed" in error ? [last, suppressed] : [];
+  return inside.length === 0 ? message : `${message}${message === "" ? "" : " "}(${inside.map(headOf).join("; ")})`;
 }
 
-/** The stack, with those of its causes below it. */
-export function stackOf(error: object, depth: number): string {
-  const own = text(error, "stack", "");
+/** Errors of an AggregateError, and causes below each other, that are told. */
+const INSIDE_MAX = 10;
+const CAUSES_MAX = 4;
+
+function headOf(value: unknown): string {
+  if (!isError(value)) return inspect(value);
+  const message = text(value, "message", "");
+  return `${text(value, "name", "Error")}${message === "" ? "" : `: ${message}`}`;
+}
+
+/** The frames, with those of its causes below it. */
+function stackOf(error: object, depth: number): string {
+  const own = framesOf(text(error, "stack", ""));
   let cause: unknown;
   try {
     cause = (error as { cause?: unknown }).cause;
   } catch {
     return own;
   }
-  if (cause === undefined || depth === 4) return own;
-  const header = isError(cause) ? `${text(cause, "name", "Error")}: ${text(cause, "message", "")}` : inspect(cause);
-  return `${own}Caused by: ${header}\n${isError(cause) ? stackOf(cause, depth + 1) : ""}`;
+  if (cause === undefined || depth === CAUSES_MAX) return own;
+  return [own, `Caused by: ${headOf(cause)}`, isError(cause) ? stackOf(cause, depth + 1) : ""].filter((part) => part !== "").join("\n");
 }
 
 function cut(value: string): string {

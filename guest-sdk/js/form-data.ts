@@ -3,73 +3,92 @@
 // Security boundary: no.
 
 import { native } from "./native.ts";
-import { Blob, File, bytesOf } from "./blob.ts";
+import { Blob, File, bytesOf, isBlob } from "./blob.ts";
+import { printAs } from "./inspect.ts";
+import { iterable, need, usv } from "./webidl.ts";
 
 type Entry = string | File;
+type Pair = [name: string, value: Entry];
+
+let listOf: (form: FormData) => Pair[];
+
+export interface FormData extends Iterable<Pair> {
+  entries(): IterableIterator<Pair>;
+  keys(): IterableIterator<string>;
+  values(): IterableIterator<Entry>;
+  forEach(callback: (value: Entry, name: string, parent: FormData) => void, self?: unknown): void;
+}
 
 export class FormData {
-  #list: [name: string, value: Entry][] = [];
+  #list: Pair[] = [];
 
-  append(name: string, value: string | Blob, filename?: string): void {
-    this.#list.push([String(name), entry(value, filename)]);
+  static {
+    listOf = (form) => form.#list;
   }
 
-  set(name: string, value: string | Blob, filename?: string): void {
-    const at = this.#list.findIndex(([known]) => known === String(name));
-    if (at < 0) return this.append(name, value, filename);
-    this.#list[at] = [String(name), entry(value, filename)];
-    this.#list = this.#list.filter(([known], index) => known !== String(name) || index === at);
+  constructor(form: undefined = undefined) {
+    if (form !== undefined) throw new TypeError("FormData: there is no document here to take a form from.");
+  }
+
+  append(name: string, value: string | Blob, filename: string | undefined = undefined): void {
+    need(arguments.length, 2, "FormData.append");
+    this.#list.push(pairOf(name, value, filename, arguments.length));
   }
 
   delete(name: string): void {
-    this.#list = this.#list.filter(([known]) => known !== String(name));
+    need(arguments.length, 1, "FormData.delete");
+    const wanted = usv(name);
+    this.#list = this.#list.filter(([known]) => known !== wanted);
   }
 
   get(name: string): Entry | null {
-    return this.#list.find(([known]) => known === String(name))?.[1] ?? null;
+    need(arguments.length, 1, "FormData.get");
+    const wanted = usv(name);
+    return this.#list.find(([known]) => known === wanted)?.[1] ?? null;
   }
 
   getAll(name: string): Entry[] {
-    return this.#list.filter(([known]) => known === String(name)).map(([, value]) => value);
+    need(arguments.length, 1, "FormData.getAll");
+    const wanted = usv(name);
+    return this.#list.filter(([known]) => known === wanted).map(([, value]) => value);
   }
 
   has(name: string): boolean {
-    return this.#list.some(([known]) => known === String(name));
+    need(arguments.length, 1, "FormData.has");
+    const wanted = usv(name);
+    return this.#list.some(([known]) => known === wanted);
   }
 
-  forEach(callback: (value: Entry, name: string, parent: FormData) => void, self?: unknown): void {
-    for (const [name, value] of this) callback.call(self, value, name, this);
-  }
-
-  *entries(): Generator<[string, Entry]> {
-    yield* this.#list;
-  }
-
-  *keys(): Generator<string> {
-    for (const [name] of this.#list) yield name;
-  }
-
-  *values(): Generator<Entry> {
-    for (const [, value] of this.#list) yield value;
-  }
-
-  [Symbol.iterator](): Generator<[string, Entry]> {
-    return this.entries();
-  }
-
-  get [Symbol.toStringTag](): string {
-    return "FormData";
+  set(name: string, value: string | Blob, filename: string | undefined = undefined): void {
+    need(arguments.length, 2, "FormData.set");
+    const pair = pairOf(name, value, filename, arguments.length);
+    const first = this.#list.findIndex(([known]) => known === pair[0]);
+    if (first < 0) this.#list.push(pair);
+    else this.#list = this.#list.map((known, at) => (at === first ? pair : known)).filter((known) => known === pair || known[0] !== pair[0]);
   }
 }
 
-function entry(value: string | Blob, filename?: string): Entry {
-  if (!(value instanceof Blob)) return String(value);
-  if (value instanceof File && filename === undefined) return value;
-  return new File([value], filename ?? "blob", { type: value.type });
+/** A name for a file is given, however `undefined`, where there are three arguments. */
+function pairOf(name: string, value: string | Blob, filename: string | undefined, given: number): Pair {
+  if (!isBlob(value)) {
+    if (given > 2) throw new TypeError("FormData: a file name is for a Blob, and the value is none.");
+    return [usv(name), usv(value)];
+  }
+  const isFile = value instanceof File;
+  if (isFile && filename === undefined) return [usv(name), value];
+  const lastModified = isFile ? value.lastModified : undefined;
+  return [usv(name), new File([value], filename === undefined ? "blob" : filename, { type: value.type, lastModified })];
 }
+
+iterable(FormData, (form, index) => listOf(form)[index]);
+printAs(FormData, (form) => new Map(listOf(form)));
 
 function escaped(text: string): string {
-  return text.replace(/\r\n|\r|\n/g, "%0D%0A").replaceAll('"', "%22");
+  return text.replaceAll("\r", "%0D").replaceAll("\n", "%0A").replaceAll('"', "%22");
+}
+
+function withLineFeeds(text: string): string {
+  return text.replace(/\r\n|\r|\n/g, "\r\n");
 }
 
 /** The form as multipart/form-data, and the content type that names its boundary. */
@@ -79,9 +98,9 @@ export function writeForm(form: FormData): [Uint8Array<ArrayBuffer>, string] {
   const boundary = `----mayfly${random.toHex()}`;
   const parts: (string | Blob)[] = [];
   for (const [name, value] of form) {
-    const disposition = `--${boundary}\r\nContent-Disposition: form-data; name="${escaped(name)}"`;
+    const disposition = `--${boundary}\r\nContent-Disposition: form-data; name="${escaped(withLineFeeds(name))}"`;
     if (typeof value === "string") {
-      parts.push(`${disposition}\r\n\r\n${value.replace(/\r\n|\r|\n/g, "\r\n")}\r\n`);
+      parts.push(`${disposition}\r\n\r\n${withLineFeeds(value)}\r\n`);
     } else {
       const type = value.type === "" ? "application/octet-stream" : value.type;
       parts.push(`${disposition}; filename="${escaped(value.name)}"\r\nContent-Type: ${type}\r\n\r\n`, value, "\r\n");
@@ -115,7 +134,8 @@ function latin1(bytes: Uint8Array): string {
 function readMultipart(form: FormData, bytes: Uint8Array<ArrayBuffer>, delimiter: string): void {
   const text = latin1(bytes);
   let at = text.indexOf(delimiter);
-  while (at >= 0) {
+  for (;;) {
+    if (at < 0) throw new TypeError("The multipart body does not have its boundary.");
     const begin = at + delimiter.length;
     if (text.startsWith("--", begin)) return;
     const next = text.indexOf(`\r\n${delimiter}`, begin);
@@ -136,5 +156,5 @@ function readPart(form: FormData, head: string, body: Uint8Array<ArrayBuffer>): 
 }
 
 function unescaped(text: string): string {
-  return text.replaceAll("%0D%0A", "\r\n").replaceAll("%22", '"');
+  return text.replaceAll("%0D", "\r").replaceAll("%0A", "\n").replaceAll("%22", '"');
 }

@@ -3,10 +3,12 @@
 // Security boundary: no.
 
 import { install } from "./globals.ts";
+import { install as installViews } from "./views.ts";
 
 export { start } from "./run.ts";
 export { deliver, waiting } from "./pending.ts";
 export { describe } from "./errors.ts";
-export { unhandled as uncaught } from "./console.ts";
+export { unhandled as uncaught } from "./uncaught.ts";
 
 install();
+installViews();

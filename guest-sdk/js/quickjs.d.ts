@@ -10,5 +10,19 @@ declare class DOMException extends Error {
 
 interface Uint8Array<TArrayBuffer extends ArrayBufferLike> {
   toHex(): string;
-  toBase64(): string;
+  toBase64(options?: Base64Options): string;
+}
+
+interface Uint8ArrayConstructor {
+  fromHex(text: string): Uint8Array<ArrayBuffer>;
+  fromBase64(text: string, options?: Base64Options): Uint8Array<ArrayBuffer>;
+}
+
+interface ErrorConstructor {
+  prepareStackTrace: unknown;
+}
+
+interface Base64Options {
+  alphabet?: "base64" | "base64url";
+  omitPadding?: boolean;
 }

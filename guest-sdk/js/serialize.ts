@@ -3,9 +3,12 @@
 // Security boundary: no.
 
 import { native } from "./native.ts";
+import { CryptoKey } from "./crypto-key.ts";
 import { NotSerializable, text } from "./errors.ts";
 import { Headers } from "./headers.ts";
-import { Request, Response } from "./body.ts";
+import { Request } from "./request.ts";
+import { Response } from "./response.ts";
+import { ReadableStream } from "./streams.ts";
 
 /** Emits the call of a tool, or throws and says where its argument cannot be JSON. */
 export function emitCall(number: number, tool: string, args: object): void {
@@ -65,6 +68,8 @@ function fromError(error: object): object {
 function ofOurs(value: object): object | string | undefined {
   if (value instanceof Response) return "a Response (send `await response.json()` or `await response.text()`)";
   if (value instanceof Request) return "a Request";
+  if (value instanceof ReadableStream) return "a ReadableStream (send `await new Response(stream).text()`)";
+  if (value instanceof CryptoKey) return 'a CryptoKey (send `await crypto.subtle.exportKey("jwk", key)`)';
   if (value instanceof Headers) return Object.fromEntries(value);
   return undefined;
 }

@@ -4,7 +4,7 @@
 
 import { native, Effect } from "./native.ts";
 import { cancel, expect } from "./pending.ts";
-import { uncaught } from "./console.ts";
+import { uncaught } from "./uncaught.ts";
 
 /** The longest delay that a 32-bit timer has, about 24.8 days; longer ones are cut to it. */
 const DELAY_MAX_MS = 2 ** 31 - 1;
@@ -15,15 +15,15 @@ type Callable = (...args: unknown[]) => unknown;
 const armed = new Map<number, number>();
 let last = 0;
 
-export function setTimeout(handler: Callable, delay?: unknown, ...args: unknown[]): number {
+export function setTimeout(handler: Callable, delay: unknown = undefined, ...args: unknown[]): number {
   return begin("setTimeout", handler, delay, args, false);
 }
 
-export function setInterval(handler: Callable, delay?: unknown, ...args: unknown[]): number {
+export function setInterval(handler: Callable, delay: unknown = undefined, ...args: unknown[]): number {
   return begin("setInterval", handler, delay, args, true);
 }
 
-export function clearTimeout(id?: unknown): void {
+export function clearTimeout(id: unknown = undefined): void {
   const key = Number(id);
   const number = armed.get(key);
   if (number === undefined) return;
@@ -31,7 +31,7 @@ export function clearTimeout(id?: unknown): void {
   cancel(number);
 }
 
-export const clearInterval = function clearInterval(id?: unknown): void {
+export const clearInterval = function clearInterval(id: unknown = undefined): void {
   clearTimeout(id);
 };
 

@@ -4,7 +4,8 @@
 
 import { native } from "./native.ts";
 import { expect, forget } from "./pending.ts";
-import { relocate } from "./errors.ts";
+import { relocate, site } from "./errors.ts";
+import { printProxiesOn } from "./inspect.ts";
 import { emitCall } from "./serialize.ts";
 
 export interface Tools {
@@ -59,12 +60,14 @@ function node(path: string): Tools {
   return new Proxy(target, new Node(path));
 }
 
+printProxiesOn(target, (proxy) => String(proxy));
+
 /** `tools`, and every step of a path below it. */
 export const tools: Tools = node("");
 
 function call(tool: string, args: unknown[]): Promise<unknown> {
   // The stack of the call: when the answer comes there is no other.
-  const site = new Error();
+  const from = site();
   return new Promise((resolve, reject) => {
     const input = argument(tool, args);
     const number = expect({
@@ -76,7 +79,7 @@ function call(tool: string, args: unknown[]): Promise<unknown> {
         }
       },
       reject(error) {
-        reject(relocate(error, site));
+        reject(relocate(error, from));
       },
     });
     try {

@@ -4,29 +4,41 @@
 
 import { native, type UrlParts } from "./native.ts";
 import { printAs } from "./inspect.ts";
+import { iterable, methodOf, need, pairsOf, usv } from "./webidl.ts";
 
 type SearchInit = string | Iterable<readonly [string, string]> | Record<string, string>;
 
 /** Told of every change, so that the URL a list belongs to follows. */
-type Follower = (text: string) => void;
+type Follower = (query: string) => void;
+
+let follow: (params: URLSearchParams, follower: Follower) => void;
+let replace: (params: URLSearchParams, query: string) => void;
+let flatOf: (params: URLSearchParams) => string[];
+
+export interface URLSearchParams extends Iterable<[string, string]> {
+  entries(): IterableIterator<[string, string]>;
+  keys(): IterableIterator<string>;
+  values(): IterableIterator<string>;
+  forEach(callback: (value: string, name: string, parent: URLSearchParams) => void, self?: unknown): void;
+}
 
 export class URLSearchParams {
   /** Name, value, name, value, ... */
-  #flat: string[] = [];
+  #flat: string[];
   #follower: Follower | undefined;
 
-  constructor(init: SearchInit | URLSearchParams = "") {
-    if (typeof init === "object" && init !== null && Symbol.iterator in init) {
-      for (const pair of init as Iterable<readonly [string, string]>) {
-        const [name, value, ...rest] = [...pair];
-        if (value === undefined || rest.length > 0) throw new TypeError("URLSearchParams: each entry must be a pair.");
-        this.#flat.push(text(name), text(value));
-      }
-    } else if (typeof init === "object" && init !== null) {
-      for (const name of Object.keys(init)) this.#flat.push(text(name), text((init as Record<string, string>)[name]));
-    } else {
-      this.#flat = native.formParse(text(init).replace(/^\?/, ""));
-    }
+  static {
+    follow = (params, follower) => {
+      params.#follower = follower;
+    };
+    replace = (params, query) => {
+      params.#flat = native.formParse(query);
+    };
+    flatOf = (params) => params.#flat;
+  }
+
+  constructor(init: SearchInit = "") {
+    this.#flat = typeof init === "object" && init !== null || typeof init === "function" ? fromObject(init) : fromText(usv(init));
   }
 
   get size(): number {
@@ -34,102 +46,104 @@ export class URLSearchParams {
   }
 
   append(name: string, value: string): void {
-    this.#flat.push(text(name), text(value));
+    need(arguments.length, 2, "URLSearchParams.append");
+    this.#flat.push(usv(name), usv(value));
     this.#changed();
   }
 
-  delete(name: string, value?: string): void {
-    this.#keep((key, own) => key !== text(name) || (value !== undefined && own !== text(value)));
+  delete(name: string, value: string | undefined = undefined): void {
+    need(arguments.length, 1, "URLSearchParams.delete");
+    const [wanted, only] = [usv(name), value === undefined ? undefined : usv(value)];
+    this.#keep((key, own) => key !== wanted || (only !== undefined && own !== only));
     this.#changed();
   }
 
   get(name: string): string | null {
-    return this.getAll(name)[0] ?? null;
+    need(arguments.length, 1, "URLSearchParams.get");
+    const at = this.#find(usv(name));
+    return at < 0 ? null : (this.#flat[at + 1] as string);
   }
 
   getAll(name: string): string[] {
-    const wanted = text(name);
+    need(arguments.length, 1, "URLSearchParams.getAll");
+    const wanted = usv(name);
     return this.#flat.filter((_, at) => at % 2 === 1 && this.#flat[at - 1] === wanted);
   }
 
-  has(name: string, value?: string): boolean {
-    const values = this.getAll(name);
-    return value === undefined ? values.length > 0 : values.includes(text(value));
+  has(name: string, value: string | undefined = undefined): boolean {
+    need(arguments.length, 1, "URLSearchParams.has");
+    const wanted = usv(name);
+    return value === undefined ? this.#find(wanted) >= 0 : this.getAll(wanted).includes(usv(value));
   }
 
   set(name: string, value: string): void {
-    const wanted = text(name);
-    let found = false;
-    this.#keep((key) => key !== wanted || (!found && (found = true)));
-    const at = this.#flat.findIndex((key, index) => index % 2 === 0 && key === wanted);
-    if (at < 0) this.#flat.push(wanted, text(value));
-    else this.#flat[at + 1] = text(value);
+    need(arguments.length, 2, "URLSearchParams.set");
+    const [wanted, text] = [usv(name), usv(value)];
+    const first = this.#find(wanted);
+    if (first < 0) {
+      this.#flat.push(wanted, text);
+    } else {
+      this.#flat[first + 1] = text;
+      this.#keep((key, _, at) => at === first || key !== wanted);
+    }
     this.#changed();
   }
 
   sort(): void {
-    const pairs = [...this];
+    const pairs: [string, string][] = [];
+    for (let at = 0; at < this.#flat.length; at += 2) pairs.push([this.#flat[at] as string, this.#flat[at + 1] as string]);
     pairs.sort(([left], [right]) => (left < right ? -1 : left > right ? 1 : 0));
     this.#flat = pairs.flat();
     this.#changed();
-  }
-
-  forEach(callback: (value: string, name: string, parent: URLSearchParams) => void, self?: unknown): void {
-    for (const [name, value] of this) callback.call(self, value, name, this);
-  }
-
-  *entries(): Generator<[string, string]> {
-    for (let at = 0; at < this.#flat.length; at += 2) yield [this.#flat[at] as string, this.#flat[at + 1] as string];
-  }
-
-  *keys(): Generator<string> {
-    for (const [name] of this.entries()) yield name;
-  }
-
-  *values(): Generator<string> {
-    for (const [, value] of this.entries()) yield value;
-  }
-
-  [Symbol.iterator](): Generator<[string, string]> {
-    return this.entries();
   }
 
   toString(): string {
     return native.formSerialize(this.#flat);
   }
 
-  #keep(wanted: (name: string, value: string) => boolean): void {
-    this.#flat = [...this].filter(([name, value]) => wanted(name, value)).flat();
+  #find(name: string): number {
+    for (let at = 0; at < this.#flat.length; at += 2) if (this.#flat[at] === name) return at;
+    return -1;
+  }
+
+  #keep(wanted: (name: string, value: string, at: number) => boolean): void {
+    const kept: string[] = [];
+    for (let at = 0; at < this.#flat.length; at += 2) {
+      const [name, value] = [this.#flat[at] as string, this.#flat[at + 1] as string];
+      if (wanted(name, value, at)) kept.push(name, value);
+    }
+    this.#flat = kept;
   }
 
   #changed(): void {
-    this.#follower?.(this.toString());
-  }
-
-  /** For this file alone: taken away below. */
-  static follow(params: URLSearchParams, follower: Follower): void {
-    params.#follower = follower;
-  }
-
-  static replace(params: URLSearchParams, query: string): void {
-    params.#flat = native.formParse(query);
-  }
-
-  get [Symbol.toStringTag](): string {
-    return "URLSearchParams";
+    this.#follower?.(native.formSerialize(this.#flat));
   }
 }
 
-const { follow, replace } = URLSearchParams;
-delete (URLSearchParams as { follow?: unknown }).follow;
-delete (URLSearchParams as { replace?: unknown }).replace;
-
-function text(value: unknown): string {
-  return String(value).toWellFormed();
+function fromText(text: string): string[] {
+  return native.formParse(text.startsWith("?") ? text.slice(1) : text);
 }
+
+function fromObject(init: object): string[] {
+  const method = methodOf(init);
+  if (method === undefined) return fromRecord(init as Record<string, string>);
+  return pairsOf(init, method, "URLSearchParams", (name, value) => [usv(name), usv(value)]).flat();
+}
+
+/** Two keys can be one when their lone surrogates are replaced: the later value stands in the earlier place. */
+function fromRecord(init: Record<string, string>): string[] {
+  const entries = new Map<string, string>();
+  for (const key of Reflect.ownKeys(init)) {
+    if (Reflect.getOwnPropertyDescriptor(init, key)?.enumerable) entries.set(usv(key), usv(init[key as string]));
+  }
+  return [...entries].flat();
+}
+
+/** Says that the second argument is a URL already, as the standard writes it. */
+const PARSED = Symbol();
 
 function parse(input: unknown, base: unknown): string | null {
-  return base === undefined ? native.urlHref(String(input)) : native.urlHref(String(input), String(base));
+  return base === undefined ? native.urlHref(input as string) : native.urlHref(input as string, base as string);
 }
 
 export class URL {
@@ -138,18 +152,21 @@ export class URL {
   #parts: UrlParts | undefined;
   #params: URLSearchParams | undefined;
 
-  constructor(input: string | URL, base?: string | URL) {
-    const href = parse(input, base);
-    if (href === null) throw new TypeError(`Invalid URL: '${text(input)}'${base === undefined ? "" : ` with base '${text(base)}'`}`);
+  constructor(input: string | URL, base: string | URL | undefined = undefined) {
+    const href = (input as unknown) === PARSED ? (base as string) : parse(input, base);
+    if (href === null) throw new TypeError(`Invalid URL: '${usv(input)}'${base === undefined ? "" : ` with base '${usv(base)}'`}`);
     this.#href = href;
   }
 
-  static canParse(input: string | URL, base?: string | URL): boolean {
+  static canParse(input: string | URL, base: string | URL | undefined = undefined): boolean {
+    need(arguments.length, 1, "URL.canParse");
     return parse(input, base) !== null;
   }
 
-  static parse(input: string | URL, base?: string | URL): URL | null {
-    return parse(input, base) === null ? null : new URL(input, base);
+  static parse(input: string | URL, base: string | URL | undefined = undefined): URL | null {
+    need(arguments.length, 1, "URL.parse");
+    const href = parse(input, base);
+    return href === null ? null : new URL(PARSED as never, href);
   }
 
   get searchParams(): URLSearchParams {
@@ -161,7 +178,7 @@ export class URL {
   }
 
   #put(part: string, value: unknown): boolean {
-    const parts = native.urlSet(this.href, part, text(value));
+    const parts = native.urlSet(this.#href, part, value as string);
     if (parts === null) return false;
     this.#parts = parts;
     this.#href = parts[0] as string;
@@ -179,7 +196,7 @@ export class URL {
 
   get href(): string { return this.#href; }
   set href(value: string) {
-    if (!this.#put("href", value)) throw new TypeError(`Invalid URL: '${text(value)}'`);
+    if (!this.#put("href", value)) throw new TypeError(`Invalid URL: '${usv(value)}'`);
     this.#refresh();
   }
 
@@ -216,17 +233,18 @@ export class URL {
   set hash(value: string) { this.#put("hash", value); }
 
   toString(): string {
-    return this.href;
+    return this.#href;
   }
 
   toJSON(): string {
-    return this.href;
-  }
-
-  get [Symbol.toStringTag](): string {
-    return "URL";
+    return this.#href;
   }
 }
 
+iterable(URLSearchParams, (params, index) => {
+  const flat = flatOf(params);
+  const name = flat[index * 2];
+  return name === undefined ? undefined : [name, flat[index * 2 + 1]];
+});
 printAs(URL, (url) => ({ href: url.href }));
 printAs(URLSearchParams, (params) => new Map(params));

@@ -2,10 +2,17 @@
 //! May touch: the bridge, to learn whose token it is.
 //! Security boundary: yes. Nothing runs without an `Admitted`, and only this file makes one.
 
+mod texts;
+mod trigger;
+
+pub use texts::Texts;
+pub(crate) use texts::script_of;
+pub use trigger::{RememberedScripts, TriggerAsk, Triggered, admit_trigger};
+
 use crate::bridge::{Admission, Bridge, Session};
 use crate::prepare::{ModuleText, Script};
 use crate::respond::Problem;
-use mayfly_schemas::limits::LimitsAsked;
+use mayfly_schemas::limits::{LimitsAsked, MODULE_NAME_BYTES_MAX, SCRIPT_MODULES_MAX};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -26,6 +33,8 @@ pub struct RunRequest {
     code: Option<String>,
     modules: Option<BTreeMap<String, String>>,
     main: Option<String>,
+    /// A stored one, by name or as `name@version`.
+    script: Option<String>,
     #[serde(default)]
     input: Option<Box<RawValue>>,
     #[serde(default)]
@@ -34,8 +43,6 @@ pub struct RunRequest {
     wait: Option<bool>,
 }
 
-/// Modules of one script.
-const MODULES_MAX: usize = 64;
 /// How long an admission is believed while its confirmation is on its way.
 const BELIEVED: Duration = Duration::from_secs(1);
 /// Tokens remembered by one worker.
@@ -49,6 +56,7 @@ pub struct Remembered(RefCell<HashMap<[u8; 32], (Admission, Instant)>>);
 pub async fn admit(
     bridge: &Bridge,
     remembered: &Remembered,
+    texts: &Texts,
     token: &[u8],
     request_id: &str,
     body: &[u8],
@@ -62,14 +70,24 @@ pub async fn admit(
         None => session.admission().await?,
     };
     // The body is looked at only now: to whom a token is unknown, nothing about it is told.
-    let request = read(body)?;
-    let job = request.job(id, &admission, began)?;
+    let request: RunRequest = read(body)?;
+    let stored = match &request.script {
+        Some(name) => Some(texts.stored(bridge, &admission.tenant, token, name).await?),
+        None => None,
+    };
+    let job = request.job(id, &admission, stored, began)?;
     remembered.put(digest, admission);
     Ok(Admitted { job, session })
 }
 
 impl RunRequest {
-    fn job(self, id: String, admission: &Admission, began: Instant) -> Result<crate::run::Job, Problem> {
+    fn job(
+        self,
+        id: String,
+        admission: &Admission,
+        stored: Option<Script>,
+        began: Instant,
+    ) -> Result<crate::run::Job, Problem> {
         if self.wait == Some(false) {
             return Err(Problem::bad_request("`wait`: this version only answers runs that are waited for (true)"));
         }
@@ -83,12 +101,22 @@ impl RunRequest {
                 limits.input_bytes
             )));
         }
-        let script = script(self.code, self.modules, self.main)?;
-        Ok(crate::run::Job { id, tenant: admission.tenant.clone(), script, input, limits, began })
+        let script = match stored {
+            None => script(self.code, self.modules, self.main)?,
+            Some(stored) if self.code.is_none() && self.modules.is_none() && self.main.is_none() => stored,
+            Some(_) => {
+                return Err(Problem::bad_request(
+                    "`script`: give either `script`, or `code`, or `modules` with `main`",
+                ));
+            }
+        };
+        let asked = crate::run::Asked::Input(input);
+        Ok(crate::run::Job { id, tenant: admission.tenant.clone(), script, asked, limits, began })
     }
 }
 
-fn script(
+/// What a client sends as a script, for a run or to be stored.
+pub(crate) fn script(
     code: Option<String>,
     modules: Option<BTreeMap<String, String>>,
     main: Option<String>,
@@ -97,11 +125,18 @@ fn script(
         (Some(code), None, None) => return Ok(Script::single(code)),
         (None, Some(modules), Some(main)) => (modules, main),
         (None, Some(_), None) => return Err(Problem::bad_request("`main`: name the module to start with")),
-        (None, None, _) => return Err(Problem::bad_request("`code`: is missing (or `modules` with `main`)")),
+        (None, None, _) => {
+            return Err(Problem::bad_request("`code`: is missing (or `modules` with `main`, or `script`)"));
+        }
         (Some(_), _, _) => return Err(Problem::bad_request("`modules`: give either `code` or `modules` with `main`")),
     };
-    if modules.len() > MODULES_MAX {
-        return Err(Problem::bad_request(format!("`modules`: has {}; the limit is {MODULES_MAX}", modules.len())));
+    if modules.len() > SCRIPT_MODULES_MAX {
+        let (count, max) = (modules.len(), SCRIPT_MODULES_MAX);
+        return Err(Problem::bad_request(format!("`modules`: has {count}; the limit is {max}")));
+    }
+    if modules.keys().any(|name| name.is_empty() || name.len() > MODULE_NAME_BYTES_MAX) {
+        let rule = format!("`modules`: a name has 1 to {MODULE_NAME_BYTES_MAX} bytes");
+        return Err(Problem::bad_request(rule));
     }
     if !modules.contains_key(&main) {
         return Err(Problem::bad_request(format!("`main`: no module is called {main:?}")));
@@ -109,7 +144,7 @@ fn script(
     let mut ordered: Vec<ModuleText> = modules.into_iter().map(|(name, source)| ModuleText { name, source }).collect();
     // The engine starts the first one; sorting by "is not main" keeps the others in the order of their names.
     ordered.sort_by_key(|module| module.name != main);
-    Ok(Script { modules: ordered })
+    Ok(Script::new(ordered))
 }
 
 impl Remembered {
@@ -137,7 +172,8 @@ impl Remembered {
     }
 }
 
-fn read(body: &[u8]) -> Result<RunRequest, Problem> {
+/// JSON from a client; a mistake in it is told with the field.
+pub(crate) fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let request = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let (path, inner) = (error.path().to_string(), error.inner());

@@ -2,17 +2,23 @@
 //! May touch: the connection to the bridge; the runtime's only way out.
 //! Security boundary: it is the runtime's side of one. Nothing secret comes through it towards us.
 
+mod scripts;
 mod translate;
 
-use crate::isolate::{Answer, Ask};
+pub use scripts::{
+    AdmittedScript, Condition, OpenScript, RouteHosts, ScriptContent, ScriptInfo, Scripts, Tags, Target, Written,
+};
+
+use crate::isolate::{Answer, Ask, Rejection};
 use crate::run::CallRecord;
 use capnp_rpc::{RpcSystem, rpc_twoparty_capnp::Side};
 use futures::FutureExt;
 use futures::future::{LocalBoxFuture, Shared};
-use mayfly_schemas::bridge_capnp::{bridge, session};
+use mayfly_schemas::bridge_capnp::{bridge, byte_stream, session};
 use mayfly_schemas::limits::{BRIDGE_MESSAGE_BYTES_MAX, Limits};
 use mayfly_schemas::wire;
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 use tokio::net::UnixStream;
@@ -47,6 +53,27 @@ struct Connection {
 pub struct Session {
     client: session::Client,
     answer: Shared<LocalBoxFuture<'static, Result<Admission, DoorError>>>,
+    bodies: Rc<Bodies>,
+}
+
+/// Bodies of the run's calls that are still on their way, by the number of the ask.
+#[derive(Default)]
+struct Bodies {
+    replies: RefCell<HashMap<u32, Incoming>>,
+    /// Asks whose body comes in parts, and the number of their call.
+    uploads: RefCell<HashMap<u32, u32>>,
+}
+
+#[derive(Clone)]
+struct Incoming {
+    call: u32,
+    stream: byte_stream::Client,
+}
+
+/// What comes next of a reply's body.
+pub enum Part {
+    Bytes { call: u32, bytes: Vec<u8>, end: bool, bytes_in: u64 },
+    Broken(Rejection),
 }
 
 /// What a tenant may use. Holds nothing secret.
@@ -73,6 +100,16 @@ pub enum RefusedKind {
     Forbidden,
     Quota,
     Internal,
+    NotFound,
+    /// What a run has begun on does not hold any more; none of its calls has reached anything.
+    Changed,
+    /// The client's `If-Match` or `If-None-Match` does not hold.
+    Condition,
+    TooLarge,
+    Invalid,
+    Overloaded,
+    StoreFull,
+    StoreUnavailable,
 }
 
 /// How many tenants are loaded, how many sessions are open, what is wrong with tenant files.
@@ -102,7 +139,7 @@ impl Bridge {
             let response = sent.promise.await.map_err(gone)?;
             translate::admission(response.get().and_then(|answer| answer.get_answer()).map_err(gone)?)
         };
-        Ok(Session { client, answer: answer.boxed_local().shared() })
+        Ok(Session { client, answer: answer.boxed_local().shared(), bodies: Rc::default() })
     }
 
     pub async fn status(&self) -> Result<Status, DoorError> {
@@ -145,7 +182,11 @@ impl Session {
         match translate::fetch(&self.client, ask, limits) {
             Some(request) => {
                 let response = request.send().promise.await.map_err(gone)?;
-                translate::reply(ask, response.get().and_then(|results| results.get_reply()).map_err(gone)?)
+                let reply = response.get().and_then(|results| results.get_reply()).map_err(gone)?;
+                if let Some(stream) = translate::rest(reply).map_err(gone)? {
+                    self.bodies.replies.borrow_mut().insert(ask.number, Incoming { call: ask.call, stream });
+                }
+                translate::reply(ask, reply)
             }
             None => {
                 let request = translate::call(&self.client, ask, limits);
@@ -154,6 +195,53 @@ impl Session {
             }
         }
         .map_err(gone)
+    }
+}
+
+/// Bodies in parts.
+impl Session {
+    /// The body of the fetch with this number comes in parts.
+    pub fn announce_upload(&self, number: u32, call: u32) {
+        self.bodies.uploads.borrow_mut().insert(number, call);
+    }
+
+    /// The next part of the body of the reply to the fetch with this number.
+    pub async fn read(&self, number: u32) -> Result<Part, DoorError> {
+        let known = self.bodies.replies.borrow().get(&number).cloned();
+        let Some(Incoming { call, stream }) = known else {
+            let message = "the body of this reply is not open".to_owned();
+            return Ok(Part::Broken(Rejection { name: "TypeError", message, ..Rejection::default() }));
+        };
+        let response = stream.read_request().send().promise.await.map_err(gone)?;
+        let part = response.get().and_then(|results| results.get_part()).map_err(gone)?;
+        let part = translate::part(call, part).map_err(gone)?;
+        if !matches!(part, Part::Bytes { end: false, .. }) {
+            self.bodies.replies.borrow_mut().remove(&number);
+        }
+        Ok(part)
+    }
+
+    /// The next part of the body of the fetch with this number. Gives the number of its call; nothing when nobody wants it.
+    pub async fn upload(&self, number: u32, bytes: &[u8], end: bool) -> Result<Option<u32>, DoorError> {
+        let known = self.bodies.uploads.borrow().get(&number).copied();
+        let Some(call) = known else { return Ok(None) };
+        let mut request = self.client.upload_request();
+        let mut part = request.get();
+        part.set_call(call);
+        part.set_bytes(bytes);
+        part.set_end(end);
+        let response = request.send().promise.await.map_err(gone)?;
+        let taken = response.get().map_err(gone)?.get_taken();
+        if end || !taken {
+            self.bodies.uploads.borrow_mut().remove(&number);
+        }
+        Ok(taken.then_some(call))
+    }
+
+    /// Nobody wants what is left of the bodies of the call with this number.
+    pub fn let_go(&self, number: u32) {
+        self.bodies.replies.borrow_mut().remove(&number);
+        self.bodies.uploads.borrow_mut().remove(&number);
     }
 }
 

@@ -16,6 +16,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where `/healthz`, `/readyz` are answered too, away from tenants.
     pub admin_listen: Option<SocketAddr>,
+    /// Host name of the server itself, where its own paths win over tenants' routes.
+    pub host: Option<String>,
     /// Folder of durable state.
     pub state: PathBuf,
     /// Folder of tenant files.
@@ -33,6 +35,7 @@ pub struct Config {
 struct File {
     listen: Option<Spanned<String>>,
     admin_listen: Option<Spanned<String>>,
+    host: Option<Spanned<String>>,
     state: Option<Spanned<String>>,
     tenants: Option<String>,
     bridge: Option<BridgeTable>,
@@ -90,6 +93,7 @@ impl Config {
         Ok(Config {
             listen: file.listen.as_ref().map_or(Ok(default_listen()), |listen| address("listen", listen))?,
             admin_listen: file.admin_listen.as_ref().map(|listen| address("admin_listen", listen)).transpose()?,
+            host: file.host.as_ref().map(|host| host_name(name, host, line)).transpose()?,
             state: folder.join(state(name, &file.state, line)?),
             tenants: folder.join(file.tenants.as_deref().unwrap_or("tenants")),
             bridge_socket: file.bridge.and_then(|bridge| bridge.socket).map(|socket| folder.join(socket)),
@@ -102,6 +106,18 @@ impl Config {
 
 pub fn default_listen() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 8787))
+}
+
+fn host_name(name: &str, host: &Spanned<String>, line: impl Fn(usize) -> usize) -> Result<String, Mistake> {
+    let text = host.get_ref();
+    let label = |label: &str| {
+        (1..=63).contains(&label.len()) && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    match text.split('.').all(label) {
+        true => Ok(text.to_ascii_lowercase()),
+        false => Err(Mistake::new(name, line(host.span().start), format!("`host` is no host name: {text:?}"))
+            .hint("write the name alone, as in \"mayfly.example.com\"")),
+    }
 }
 
 fn state(name: &str, state: &Option<Spanned<String>>, line: impl Fn(usize) -> usize) -> Result<String, Mistake> {
@@ -161,6 +177,10 @@ mod tests {
         );
         assert!(
             mistake("[limits]\ncpu_ms = 10\n[defaults]\ncpu_ms = 11").contains(":4: cpu_ms = 11 is above the limit 10")
+        );
+        assert!(
+            mistake("\nhost = \"https://a.test\"")
+                .contains(":2: `host` is no host name: \"https://a.test\"\n  hint: write")
         );
         assert!(mistake("state = \"postgres://x\"").contains("cannot be postgres:// in this version"));
         assert_eq!(

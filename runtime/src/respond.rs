@@ -2,22 +2,33 @@
 //! May touch: nothing.
 //! Security boundary: yes, towards clients: internal words go to the log, not to them.
 
+mod scripts;
+mod triggered;
+
+pub use scripts::{listed_scripts, listed_versions, not_modified, removed, stored, written};
+pub use triggered::{Audience, drop_hop_by_hop, scripted, unanswered};
+
 use crate::bridge::{DoorError, RefusedKind};
+use crate::isolate::{ErrorKind, RunError};
 use crate::run::RunObject;
+use crate::serve::ReplyBody;
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
-use http_body_util::Full;
 use serde::Serialize;
 
-pub type Reply = Response<Full<Bytes>>;
+pub type Reply = Response<ReplyBody>;
 
 /// Why a request got no run: the problem kinds of CONTRACT section 4.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Problem {
     kind: ProblemKind,
     detail: String,
     retry_after_ms: Option<u64>,
+    /// What is wrong in a script, for its author.
+    error: Option<Box<RunError>>,
+    /// The run that it is about.
+    run: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -29,17 +40,28 @@ pub enum ProblemKind {
     NotFound,
     #[serde(rename = "bad_request")]
     MethodNotAllowed,
+    /// A condition of the request (`If-Match`, `If-None-Match`) does not hold.
+    #[serde(rename = "conflict")]
+    PreconditionFailed,
     TooLarge,
     Quota,
     Overloaded,
     Draining,
     BridgeUnavailable,
+    StoreUnavailable,
+    StoreFull,
     Internal,
+    /// A script that answers HTTP took longer than its wall clock limit.
+    #[serde(rename = "internal")]
+    GatewayTimeout,
 }
+
+/// Which run answered a request to a stored script.
+pub const RUN: HeaderName = HeaderName::from_static("x-mayfly-run");
 
 impl Problem {
     pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Problem {
-        Problem { kind, detail: detail.into(), retry_after_ms: None }
+        Problem { kind, detail: detail.into(), retry_after_ms: None, error: None, run: None }
     }
 
     pub fn bad_request(detail: impl Into<String>) -> Problem {
@@ -48,6 +70,22 @@ impl Problem {
 
     pub fn too_large(detail: impl Into<String>) -> Problem {
         Problem::new(ProblemKind::TooLarge, detail)
+    }
+
+    /// A script that is to be stored does not compile.
+    pub fn not_a_program(error: RunError) -> Problem {
+        let kind = match error.kind {
+            ErrorKind::SourceLimit => ProblemKind::TooLarge,
+            ErrorKind::Internal => return Problem::new(ProblemKind::Overloaded, error.message).retry_after_ms(1_000),
+            _ => ProblemKind::BadRequest,
+        };
+        let place = match (&error.module, error.line, error.column) {
+            (Some(module), Some(line), Some(column)) => format!("{module}:{line}:{column}: "),
+            (Some(module), ..) => format!("{module}: "),
+            _ => String::new(),
+        };
+        let detail = format!("{place}{}: {}", error.name, error.message);
+        Problem { error: Some(Box::new(error)), ..Problem::new(kind, detail) }
     }
 
     pub fn retry_after_ms(mut self, retry_after_ms: u64) -> Problem {
@@ -69,9 +107,21 @@ impl From<DoorError> for Problem {
                     RefusedKind::Forbidden => ProblemKind::Forbidden,
                     RefusedKind::Quota => ProblemKind::Quota,
                     RefusedKind::Internal => ProblemKind::Internal,
+                    RefusedKind::NotFound => ProblemKind::NotFound,
+                    RefusedKind::Condition => ProblemKind::PreconditionFailed,
+                    RefusedKind::TooLarge => ProblemKind::TooLarge,
+                    RefusedKind::Invalid => ProblemKind::BadRequest,
+                    RefusedKind::Changed | RefusedKind::Overloaded => ProblemKind::Overloaded,
+                    RefusedKind::StoreFull => ProblemKind::StoreFull,
+                    RefusedKind::StoreUnavailable => ProblemKind::StoreUnavailable,
                 };
                 let problem = Problem::new(kind, detail);
-                if kind == ProblemKind::Quota { problem.retry_after_ms(retry_after_ms.max(1)) } else { problem }
+                match kind {
+                    ProblemKind::Quota | ProblemKind::Overloaded | ProblemKind::StoreUnavailable => {
+                        problem.retry_after_ms(retry_after_ms.max(1))
+                    }
+                    _ => problem,
+                }
             }
         }
     }
@@ -85,6 +135,10 @@ struct ProblemBody<'a> {
     status: u16,
     detail: &'a str,
     kind: ProblemKind,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a RunError>,
 }
 
 pub fn run(object: &RunObject) -> Reply {
@@ -99,12 +153,17 @@ pub fn problem(problem: &Problem) -> Reply {
         status: status.as_u16(),
         detail: &problem.detail,
         kind: problem.kind,
+        run: problem.run.as_deref(),
+        error: problem.error.as_deref(),
     };
     let mut reply = json(status, &body);
     let headers = reply.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     if let Some(after_ms) = problem.retry_after_ms {
         headers.insert(RETRY_AFTER, HeaderValue::from(after_ms.div_ceil(1_000)));
+    }
+    if let Some(run) = problem.run.as_ref().and_then(|run| HeaderValue::from_str(run).ok()) {
+        headers.insert(RUN, run);
     }
     if problem.kind == ProblemKind::Unauthorized {
         headers.insert(http::header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -134,12 +193,16 @@ fn status(kind: ProblemKind) -> (StatusCode, &'static str) {
         ProblemKind::Forbidden => (StatusCode::FORBIDDEN, "Forbidden"),
         ProblemKind::NotFound => (StatusCode::NOT_FOUND, "Not found"),
         ProblemKind::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"),
+        ProblemKind::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "Precondition failed"),
         ProblemKind::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "Too large"),
         ProblemKind::Quota => (StatusCode::TOO_MANY_REQUESTS, "Quota used up"),
         ProblemKind::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "Overloaded"),
         ProblemKind::Draining => (StatusCode::SERVICE_UNAVAILABLE, "Draining"),
         ProblemKind::BridgeUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "Bridge unavailable"),
+        ProblemKind::StoreUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "Store unavailable"),
+        ProblemKind::StoreFull => (StatusCode::INSUFFICIENT_STORAGE, "Store full"),
         ProblemKind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "Internal error"),
+        ProblemKind::GatewayTimeout => (StatusCode::GATEWAY_TIMEOUT, "Timeout"),
     }
 }
 
@@ -148,7 +211,7 @@ fn json(status: StatusCode, body: &impl Serialize) -> Reply {
         tracing::error!(%error, "a response could not be written as JSON");
         b"{}".to_vec()
     });
-    let mut reply = Response::new(Full::new(Bytes::from(bytes)));
+    let mut reply = Response::new(ReplyBody::from(Bytes::from(bytes)));
     *reply.status_mut() = status;
     reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     reply

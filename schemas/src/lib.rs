@@ -1,7 +1,9 @@
-//! What the processes of Mayfly must agree on: the Cap'n Proto interfaces between them, the limits, how a
-//! configuration file is read, and how a connection between two of them is set up. The frames at the border of an isolate are in the package `mayfly-abi`.
+//! What the processes of Mayfly must agree on: the Cap'n Proto interfaces between them, the limits, the names, how a
+//! configuration file is read, and how a connection between two of them is set up. The frames at the border of an isolate
+//! are in the package `mayfly-abi`.
 
 pub mod limits;
+pub mod names;
 pub mod strict;
 pub mod wire;
 

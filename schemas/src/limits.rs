@@ -84,8 +84,11 @@ pub const TICK_MS: u64 = 5;
 pub const BRIDGE_MESSAGE_BYTES_MAX: u64 = CEILINGS.response_bytes + 2 * MIB;
 /// One message *to* the bridge: a request body and its headers. The runtime is the less trusted side.
 pub const BRIDGE_ASK_BYTES_MAX: u64 = REQUEST_BODY_BYTES_MAX + 2 * MIB;
-/// Body of one request that a script sends.
+/// Body of one request that a script sends in one piece.
 pub const REQUEST_BODY_BYTES_MAX: u64 = 10 * MIB;
+/// Body of one request that a script sends in parts. None of it is kept, so it may be larger than any memory of a run; it
+/// bounds what one call can push out of the machine.
+pub const UPLOAD_BYTES_MAX: u64 = 256 * MIB;
 /// Nesting of a Cap'n Proto message.
 pub const BRIDGE_MESSAGE_NESTING_MAX: i32 = 64;
 /// What is read or written at once on a connection between two processes.
@@ -102,8 +105,37 @@ pub const REDIRECTS_MAX: usize = 20;
 pub const RESOLVE_MS: u64 = 5_000;
 pub const CONNECT_MS: u64 = 10_000;
 pub const TLS_MS: u64 = 10_000;
-/// Between two reads of a reply's body.
+/// Between two parts of a reply's body.
 pub const BODY_IDLE_MS: u64 = 30_000;
+/// A reply that may come in parts is answered in one message when its body ends within this time after the head, and with at
+/// most this much of the body otherwise.
+pub const BODY_GATHER_MS: u64 = 2;
+pub const BODY_INLINE_BYTES_MAX: usize = 64 * 1024;
+/// One part of a body, in either direction.
+pub const BODY_PART_BYTES_MAX: usize = 256 * 1024;
+/// Replies of one run whose bodies come in parts at once. Each may hold a connection and a part; one above it is collected
+/// whole, as for a caller that takes no parts.
+pub const STREAMS_OPEN_MAX: u32 = 32;
+/// What an HTTP/2 peer may send ahead on one stream (two parts), and on a connection: enough that streams nobody reads leave
+/// room for the others.
+pub const HTTP2_STREAM_WINDOW_BYTES: u32 = 2 * BODY_PART_BYTES_MAX as u32;
+pub const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 64 * 1024 * 1024;
+/// Parts of one upload in the bridge: those with room, and calls of `Session.upload` that wait for it.
+pub const UPLOAD_PARTS_AHEAD: usize = 2;
+pub const UPLOAD_PARTS_WAITING_MAX: u32 = 4;
+/// Uploads of one run whose fetch has not come yet, and how long they wait for it.
+pub const UPLOADS_EARLY_MAX: u32 = 8;
+pub const UPLOAD_EARLY_MS: u64 = 1_000;
+/// A compressed body may not become this many times larger, once it has become larger than `DECODE_FREE_BYTES`. Deflate
+/// cannot exceed 1,032; Brotli can say 16 MiB in 20 bytes.
+pub const DECODE_RATIO_MAX: u64 = 1_000;
+pub const DECODE_FREE_BYTES: u64 = MIB;
+/// What a decoder keeps of what it wrote: 32 KiB for gzip and deflate, up to this much for Brotli (its standard windows).
+pub const DECODE_WINDOW_BYTES_MAX: u64 = 16 * MIB;
+/// Written by a decoder between two looks at the limits.
+pub const DECODE_STEP_BYTES: usize = 32 * 1024;
+/// The header of a gzip member: a file name and a comment at most.
+pub const GZIP_HEADER_BYTES_MAX: usize = 4 * 1024;
 
 /// The bridge: connections from runtimes (one per worker thread of each), and worker threads of its own.
 pub const BRIDGE_CONNECTIONS_MAX: usize = 256;
@@ -133,8 +165,45 @@ pub const CREDENTIAL_BYTES_MAX: usize = 16 * 1024;
 /// Bearer token as a client sends it, and the identifiers that come with it.
 pub const TOKEN_BYTES_MAX: usize = 512;
 pub const IDENTIFIER_BYTES_MAX: usize = 256;
-/// Replies above this are searched for credentials off the event loop.
-pub const SCRUB_INLINE_BYTES_MAX: usize = 256 * 1024;
+
+/// Modules of one script, and the name of each.
+pub const SCRIPT_MODULES_MAX: usize = 64;
+pub const MODULE_NAME_BYTES_MAX: usize = 256;
+/// Stored scripts: of a tenant, and the sources of all their versions together.
+pub const SCRIPTS_MAX: u64 = 1_000;
+pub const SCRIPTS_BYTES_MAX: u64 = 1024 * MIB;
+/// Versions kept of one script, and their sources together; the oldest go first, the current one stays.
+pub const SCRIPT_VERSIONS_MAX: u64 = 100;
+pub const SCRIPT_VERSIONS_BYTES_MAX: u64 = 32 * MIB;
+/// Requests to `/v1/scripts` of one tenant. Not counted with its runs: who is at that limit may need a rollback.
+pub const SCRIPT_REQUESTS_IN_FLIGHT: u32 = 16;
+pub const SCRIPT_REQUESTS_PER_MINUTE: u32 = 6_000;
+/// Entries of one list when nobody says, and at most.
+pub const LIST_ENTRIES: u32 = 100;
+pub const LIST_ENTRIES_MAX: u32 = 1_000;
+/// Entity tags in one `If-Match` or `If-None-Match`.
+pub const CONDITION_TAGS_MAX: usize = 32;
+/// Routes of one tenant, and the length of a route's path.
+pub const ROUTES_MAX: usize = 1_000;
+pub const ROUTE_PATH_BYTES_MAX: usize = 1_024;
+
+/// What a thread of the store may have waiting; above it a request is refused.
+pub const STORE_QUEUE_MAX: usize = 256;
+/// Threads that read the store; one more writes.
+pub const STORE_READERS: usize = 2;
+/// How long another process may hold the database, and how long a request waits for the store in all.
+pub const STORE_BUSY_MS: u64 = 5_000;
+pub const STORE_WAIT_MS: u64 = 15_000;
+/// How long the bridge believes that a version is the current one without looking. A deploy through the same bridge
+/// ends it at once; this is for what others write.
+pub const SCRIPT_CURRENT_MS: u64 = 1_000;
+pub const SCRIPT_CURRENT_MAX: u64 = 10_000;
+/// Texts of stored scripts kept in memory, in the bridge and in a runtime.
+pub const SCRIPT_TEXTS_BYTES_MAX: u64 = 64 * MIB;
+/// Digests of texts that a runtime says it has, when it asks for one.
+pub const SCRIPT_KNOWN_MAX: usize = 8;
+/// How often a runtime asks which hosts have routes.
+pub const ROUTE_HOSTS_MS: u64 = 1_000;
 
 /// Ask for a tenant's runs when its file does not say.
 pub const RUNS_IN_FLIGHT: u32 = 64;
@@ -142,10 +211,17 @@ pub const RUNS_PER_MINUTE: u32 = 6_000;
 
 /// One HTTP request to the server: source, input and the JSON around them (escaping can double them).
 pub const HTTP_BODY_BYTES_MAX: u64 = 2 * (CEILINGS.source_bytes + CEILINGS.input_bytes) + MIB;
+/// One script to be stored, and the JSON around it.
+pub const HTTP_SCRIPT_BYTES_MAX: u64 = 2 * CEILINGS.source_bytes + MIB;
 /// Time for a client to send its request head.
 pub const HTTP_HEAD_MS: u64 = 10_000;
 /// Time for a client to send its request body.
 pub const HTTP_BODY_MS: u64 = 60_000;
+/// Body of a request for a stored script that is read before the script starts; of a larger one it starts with nothing and
+/// reads as it comes.
+pub const REQUEST_INLINE_BYTES_MAX: u64 = 64 * KIB;
+/// All of such a body.
+pub const REQUEST_STREAM_BYTES_MAX: u64 = 100 * MIB;
 /// Connections of one server at once.
 pub const CONNECTIONS_MAX: usize = 10_000;
 /// Runs of one server at once; equals the slots of the isolate pool.

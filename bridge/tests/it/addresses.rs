@@ -163,8 +163,15 @@ fn spellings(address: Ipv4Addr) -> Vec<String> {
 fn reason(host: &str) -> String {
     let (_, text) = tenant_file("acme", EVERY_HOST);
     let inline = vec![Inline { file: "acme.toml".into(), text, folder: ".".into() }];
-    let settings =
-        Settings { tenants: None, inline, tokens: vec![], state: None, ceilings: CEILINGS, defaults: DEFAULTS };
+    let settings = Settings {
+        tenants: None,
+        inline,
+        tokens: vec![],
+        state: None,
+        host: None,
+        ceilings: CEILINGS,
+        defaults: DEFAULTS,
+    };
     let explanation = explain(&settings, "acme", "GET", &format!("http://{host}/")).unwrap();
     if explanation.allowed { "allow".into() } else { explanation.reason }
 }

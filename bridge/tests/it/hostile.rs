@@ -201,18 +201,6 @@ fn a_flood_of_headers_is_refused() {
 }
 
 #[test]
-fn a_compressed_reply_is_a_clear_failure() {
-    run(async {
-        for encoding in ["gzip", "br", "zstd", "deflate", "gzip, identity"] {
-            let head = format!("content-encoding: {encoding}\r\nconnection: close\r\n");
-            let zipped = move |stream: &mut TcpStream| drop(stream.write_all(&reply("200 OK", &head, "zip")));
-            let outcome = outcome_of(zipped, |_| {}).await;
-            assert!(outcome.failure().1.contains("compressed reply"), "{outcome:?}");
-        }
-    });
-}
-
-#[test]
 fn an_upgrade_nobody_asked_for_is_a_failure() {
     run(async {
         let upgrade = |stream: &mut TcpStream| {

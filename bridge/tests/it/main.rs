@@ -8,12 +8,17 @@ mod harness;
 
 mod addresses;
 mod door;
+mod encodings;
 mod fetch;
 mod hostile;
 mod policy;
 mod redirects;
 mod requests;
+mod scripts;
 mod secrets;
 mod speed;
+mod store;
+mod streams;
 mod tenant_files;
 mod tls;
+mod uploads;

@@ -103,7 +103,7 @@ fn headers_that_are_ours_to_send_are_not_taken_from_the_script() {
         assert!(!request.contains("from-script") && !request.contains("x-hop"), "{request}");
         assert_eq!(request.matches("\r\nhost: api.test:").count(), 1, "{request}");
         assert!(
-            request.contains("\r\nx-stays: 1\r\n") && request.contains("\r\naccept-encoding: identity\r\n"),
+            request.contains("\r\nx-stays: 1\r\n") && request.contains("\r\naccept-encoding: gzip, deflate, br\r\n"),
             "{request}"
         );
         assert!(request.contains("\r\nuser-agent: mayfly/"), "{request}");
@@ -118,7 +118,8 @@ fn a_scripts_own_credentials_pass_where_the_rule_has_none() {
             .header("cookie", "a=b")
             .header("range", "bytes=0-1");
         let (_, requests) = sent(vec![ask], plain).await;
-        for line in ["authorization: Bearer mine", "cookie: a=b", "range: bytes=0-1"] {
+        // A piece of a compressed body could not be decompressed.
+        for line in ["authorization: Bearer mine", "cookie: a=b", "range: bytes=0-1", "accept-encoding: identity"] {
             assert!(requests[0].contains(line), "{}", requests[0]);
         }
     });

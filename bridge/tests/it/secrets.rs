@@ -2,6 +2,7 @@
 //! May touch: loopback.
 //! Security boundary: no; holds the tests of sign, scrub and audit.
 
+use crate::harness::peer::Puppet;
 use crate::harness::upstream::{Upstream, reply};
 use crate::harness::*;
 use base64::Engine as _;
@@ -211,5 +212,159 @@ fn an_audit_record_says_who_did_what_when_and_by_which_rule() {
         });
         assert_eq!(record, expected);
         assert!(record["ms"].as_f64().unwrap() > 0.0 && record["time"].as_str().unwrap().starts_with("20"));
+    });
+}
+
+/// A bridge whose tenant has the secret, and an upstream that sends what the test says.
+async fn stage(secret: &str) -> (Puppet, Bridge, String) {
+    let puppet = Puppet::new().await;
+    let mut setup = Setup::new();
+    setup.names(&[("api.test", &["127.0.0.1"])]);
+    setup.secret("key", secret);
+    let token = setup.tenant("acme", &with_credential(&puppet.url("/**")));
+    (puppet, setup.start(), token)
+}
+
+const CHUNKED: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+
+fn chunk(bytes: &[u8]) -> Vec<u8> {
+    [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat()
+}
+
+#[test]
+fn a_credential_cut_at_any_place_is_found_before_any_of_it_has_left() {
+    run(async {
+        let (puppet, bridge, token) = stage(SECRET).await;
+        let opened = bridge.session(&token).await;
+        for cut in 1..SECRET.len() {
+            let (first, second) = SECRET.as_bytes().split_at(cut);
+            let ask = get_stream(puppet.url("/"));
+            let (outcome, mut peer) = tokio::join!(fetch(&opened.session, &ask), puppet.answer(CHUNKED));
+            peer.send(chunk(&[b"you sent\n", first].concat())).await;
+            assert_eq!(outcome.rest().read().await.bytes, b"you sent\n", "{cut}");
+            peer.send(chunk(second)).await;
+            let last = outcome.rest().read().await;
+            assert_eq!((last.bytes.len(), last.end), (0, true), "{cut}");
+            assert_eq!(last.failure.unwrap().2, "credential_echoed", "{cut}");
+            assert_eq!(peer.closed().await, b"", "{cut}");
+        }
+        drop(opened);
+        let audit = bridge.stop();
+        for line in audit.lines() {
+            assert!(
+                line.contains("\"verdict\":\"deny\"") && line.contains("\"reason\":\"credential_echoed\""),
+                "{line}"
+            );
+            assert!(line.contains("\"status\":200") && !line.contains("nary"), "{line}");
+        }
+    });
+}
+
+#[test]
+fn a_credential_that_comes_byte_by_byte_is_found_in_every_form() {
+    run(async {
+        let (puppet, bridge, token) = stage(SECRET).await;
+        let opened = bridge.session(&token).await;
+        for (name, form) in forms(SECRET) {
+            let ask = get_stream(puppet.url("/"));
+            let (outcome, mut peer) = tokio::join!(fetch(&opened.session, &ask), puppet.answer(CHUNKED));
+            peer.send(chunk(b"\n")).await;
+            assert_eq!(outcome.rest().read().await.bytes, b"\n");
+            let sending = tokio::task::spawn_local(async move {
+                for byte in form.bytes() {
+                    if !peer.try_send(chunk(&[byte])).await {
+                        break;
+                    }
+                    tokio::task::yield_now().await;
+                }
+                peer
+            });
+            let (bytes, last) = outcome.rest().all().await;
+            assert_eq!(last.failure.map(|failure| failure.2).as_deref(), Some("credential_echoed"), "{name}");
+            assert_eq!(bytes, b"", "{name}");
+            sending.await.unwrap().closed().await;
+        }
+    });
+}
+
+/// Otherwise whoever can have texts sent to the script would have the credential letter by letter.
+#[test]
+fn what_is_kept_back_does_not_tell_how_a_credential_begins() {
+    run(async {
+        let (puppet, bridge, token) = stage(SECRET).await;
+        let opened = bridge.session(&token).await;
+        for guess in ["c", "cA~", "cA~+/nary", "x", "xyz", "63417e2b", "69417e2b", "%63%41", "\\u0063", "\\u0078"] {
+            for (sent, arrives) in
+                [(format!("line\n{guess}"), "line\n".to_owned()), (format!("{guess}\n"), format!("{guess}\n"))]
+            {
+                let ask = get_stream(puppet.url("/"));
+                let (outcome, mut peer) = tokio::join!(fetch(&opened.session, &ask), puppet.answer(CHUNKED));
+                peer.send(chunk(sent.as_bytes())).await;
+                assert_eq!(String::from_utf8_lossy(&outcome.rest().read().await.bytes), arrives, "{guess}");
+                peer.send("0\r\n\r\n").await;
+                let (bytes, last) = outcome.rest().all().await;
+                assert_eq!((arrives + &String::from_utf8_lossy(&bytes), last.failure), (sent, None));
+            }
+        }
+        // Without a line end, too: as far back as the longest form could reach, which is 256 bytes for this one.
+        let text = "cA~+/nar ".repeat(200);
+        let ask = get_stream(puppet.url("/"));
+        let (outcome, mut peer) = tokio::join!(fetch(&opened.session, &ask), puppet.answer(CHUNKED));
+        peer.send(chunk(text.as_bytes())).await;
+        assert_eq!(outcome.rest().read().await.bytes.len(), text.len() - 256);
+    });
+}
+
+#[test]
+fn events_are_not_delayed_by_the_search() {
+    run(async {
+        let (puppet, bridge, token) = stage(SECRET).await;
+        let opened = bridge.session(&token).await;
+        let ask = get_stream(puppet.url("/"));
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
+        let (outcome, mut peer) = tokio::join!(fetch(&opened.session, &ask), puppet.answer(head));
+        for n in 0..200 {
+            let event = format!("event: delta\ndata: {{\"n\":{n},\"text\":\"ca, caf\u{e9}, %63 and \\\\u0063\"}}\n\n");
+            peer.send(&event).await;
+            // The next event is sent when this one has arrived, so one byte kept back would stop the test.
+            let mut arrived = Vec::new();
+            while arrived.len() < event.len() {
+                arrived.extend(outcome.rest().read().await.bytes);
+            }
+            assert_eq!(arrived, event.as_bytes());
+        }
+        drop(peer);
+        assert_eq!(outcome.rest().all().await.1.failure, None);
+    });
+}
+
+#[test]
+fn a_credential_in_a_compressed_reply_is_found() {
+    run(async {
+        use flate2::{Compression, write::GzEncoder};
+        use std::io::Write;
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        write!(encoder, "you sent {SECRET}, did you not").unwrap();
+        let body = encoder.finish().unwrap();
+        let (upstream_body, head) = (body.clone(), "content-encoding: gzip\r\n");
+        let upstream = Upstream::http(move |_| reply("200 OK", head, &upstream_body));
+        let (whole, token) = scene(&upstream);
+        let opened = whole.session(&token).await;
+        for ask in [get(upstream.url("/")), get_stream(upstream.url("/"))] {
+            assert_eq!(fetch(&opened.session, &ask).await.reason(), "credential_echoed");
+        }
+        let (puppet, bridge, token) = stage(SECRET).await;
+        let opened = bridge.session(&token).await;
+        for cut in 1..body.len() {
+            let ask = get_stream(puppet.url("/"));
+            let head = CHUNKED.replace("\r\n\r\n", "\r\ncontent-encoding: gzip\r\n\r\n");
+            let (outcome, mut peer) = tokio::join!(fetch(&opened.session, &ask), puppet.answer(&head));
+            peer.send(chunk(&body[..cut])).await;
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            peer.send(chunk(&body[cut..])).await;
+            let (bytes, last) = outcome.rest().all().await;
+            assert_eq!(last.failure.unwrap().2, "credential_echoed", "{cut}");
+            assert_eq!(bytes, b"", "{cut}");
+        }
     });
 }

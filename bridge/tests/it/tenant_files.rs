@@ -46,6 +46,20 @@ deny = "https://api.example.com/repos/*/*/actions/secrets/**"
 [[rule]]
 name = "every public host"
 allow = "http://**"
+[[script]]
+name = "hello"
+public = true
+[[route]]
+host = "api.example.com"
+path = "/v1/*"
+script = "hello"
+[[route]]
+host = "api.example.com"
+path = "/v1"
+script = "hello"
+[[route]]
+host = "localhost"
+script = "not-public"
 [limits]
 memory_mib = 64
 runs_in_flight = 64
@@ -62,7 +76,7 @@ fn all_mistakes_are_told_at_once_in_the_order_of_lines() {
     assert_eq!(
         found,
         [
-            "/acme.toml:2: unknown key `color`\n  hint: known here: tenant, token, credential, rule, tools, limits",
+            "/acme.toml:2: unknown key `color`\n  hint: known here: tenant, token, credential, rule, tools, script, route, limits",
             "/acme.toml:3: this [[token]] has no `sha256`",
             "/acme.toml:4: unknown role `king`\n  hint: roles: runner, deployer, auditor, admin",
             "/acme.toml:5: this [[rule]] has neither `allow` nor `deny`",
@@ -200,4 +214,55 @@ fn a_missing_folder_and_a_missing_tenant_are_mistakes() {
     setup.settings.tenants = Some(setup.folder.path().join("nowhere"));
     let found = check_tenants(&setup.settings);
     assert!(found.len() == 1 && found[0].what.contains("cannot be read"), "{found:?}");
+}
+
+#[test]
+fn a_mistake_about_scripts_and_routes_says_where_and_what_to_do() {
+    let script = |lines: &str| one(&format!("[[script]]\n{lines}\n"));
+    let route = |lines: &str| one(&format!("[[route]]\nscript = \"a\"\n{lines}\n"));
+    let path = |path: &str| route(&format!("host = \"h.test\"\npath = \"{path}\""));
+    #[rustfmt::skip]
+    let table = [
+        (script("public = true"), ":2: this [[script]] has no `name`"),
+        (script("name = \"A_b\""), ":3: `A_b` is no name of a script\n  hint: use 1 to 63 of a-z"),
+        (script("name = \"a\"\npublic = \"yes\""), ":4: `public` is true or false, not string"),
+        (script("name = \"a\"\npubic = true"), ":4: unknown key `pubic`\n  hint: did you mean `public`?"),
+        (script("name = \"a\"\n[[script]]\nname = \"a\""), ":5: there is another [[script]] \"a\""),
+        (one("[script]\n"), ":2: `script` is not a list of tables\n  hint: write [[script]]"),
+        (route("path = \"/\""), ":2: this [[route]] has no `host`"),
+        (one("[[route]]\nhost = \"h.test\"\n"), ":2: this [[route]] has no `script`"),
+        (route("host = \"https://h.test\""), ":4: `https://h.test` is no host\n  hint: one name in full"),
+        (route("host = \"*.h.test\""), "`*.h.test` is no host"),
+        (route("host = \"h.test:80\""), "`h.test:80` is no host"),
+        (route("host = \"h.test/x\""), "`h.test/x` is no host"),
+        (route("host = \"\""), "`` is no host"),
+        (route("host = \"h.test\"\nscirpt = \"a\""), "unknown key `scirpt`\n  hint: did you mean `script`?"),
+        (path("v1"), ":5: `v1`: a path begins with `/`\n  hint: write `/v1/*`, or leave `path` out"),
+        (path("/v*"), "`/v*`: a `*` stands at the end"),
+        (path("/*/v1"), "`/*/v1`: a `*` stands at the end"),
+        (path("/a?b"), "`/a?b`: this is no path"),
+        (path("/a/../b"), "the path can be read in two ways"),
+        (path("/a//b"), "the path can be read in two ways"),
+        (path("/a%2fb"), "the path can be read in two ways"),
+        (route("host = \"127.0.0.1\"\npath = \"/v1/*\""), ":2: `path`: \"/v1/*\" is the server's own on its host \"127.0.0.1\"\n  hint: choose another"),
+        (route("host = \"localhost\"\npath = \"/healthz\""), "`path`: \"/healthz\" is the server's own"),
+        (route("host = \"h.test\"\n[[route]]\nhost = \"H.test.\"\npath = \"/*\"\nscript = \"b\""), ":5: the [[route]] of line 2 has host \"h.test\" and path \"/*\" already"),
+    ];
+    for (got, expected) in table {
+        assert!(got.contains(expected), "{got}\n  does not contain\n{expected}");
+    }
+}
+
+#[test]
+fn a_route_belongs_to_one_tenant_and_the_first_file_keeps_it() {
+    let setup = Setup::new();
+    let route = |host: &str, path: &str| format!("[[route]]\nhost = \"{host}\"\npath = \"{path}\"\nscript = \"a\"\n");
+    setup.write("one", &format!("tenant = \"one\"\n{}{}", route("h.test", "/a/*"), route("h.test", "/b")));
+    setup.write("two", &format!("tenant = \"two\"\n{}{}", route("h.test", "/b/*"), route("H.TEST", "/a/**")));
+    let found: Vec<String> = check_tenants(&setup.settings).iter().map(ToString::to_string).collect();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].contains("two.toml:6: `host` and `path`: ") && found[0].contains("one.toml:2 has a [[route]] for"),
+        "{found:?}"
+    );
 }

@@ -79,6 +79,28 @@ fn full(text: impl Into<Bytes>) -> Body {
     Full::new(text.into()).boxed()
 }
 
+/// Says with a flag that it was dropped: how a server sees that a stream was reset.
+struct Watched(Incoming, Arc<AtomicUsize>);
+
+impl hyper::body::Body for Watched {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    /// What comes in goes out; where it breaks off, so does this.
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        std::pin::Pin::new(&mut self.0).poll_frame(cx).map(|frame| frame.and_then(Result::ok).map(Ok))
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.1.fetch_add(1, SeqCst);
+    }
+}
+
 fn bridge_to(server: &Server, trusts: bool) -> (Bridge, String) {
     let mut setup = Setup::new();
     setup.names(&[("api.test", &["127.0.0.1"])]);
@@ -206,5 +228,133 @@ fn http2_replies_have_the_same_bounds() {
         assert_eq!(call("/never", 200).await.failure().0, Kind::Timeout);
         assert_eq!(call("/", 5_000).await.body(), "fine");
         assert_eq!(server.connections.load(SeqCst), 1, "each ended its stream and not the connection");
+    });
+}
+
+#[test]
+fn http2_carries_bodies_in_parts_both_ways_at_once() {
+    run(async {
+        let dropped = Arc::<AtomicUsize>::default();
+        let count = dropped.clone();
+        let server = serve("api.test", b"h2", move |request| {
+            let length = request.headers().get("content-length").map(|value| value.to_str().unwrap().to_owned());
+            let echo = Watched(request.into_body(), count.clone()).boxed();
+            http::Response::builder().header("x-length", length.unwrap_or_default()).body(echo).unwrap()
+        });
+        let (bridge, token) = bridge_to(&server, true);
+        let opened = bridge.session(&token).await;
+        for (call, length) in [(1, ""), (2, "14")] {
+            let mut ask = post_upload(call, server.url("/"));
+            if !length.is_empty() {
+                ask = ask.header("content-length", length);
+            }
+            let outcome = fetch(&opened.session, &ask).await;
+            assert_eq!(outcome.header("x-length"), Some(length));
+            for part in ["one\n", "two\n", "three\n"] {
+                assert!(upload(&opened.session, call, part.as_bytes(), false).await);
+                assert_eq!(outcome.rest().read().await.bytes, part.as_bytes());
+            }
+            // With its length the body was whole before this.
+            assert!(upload(&opened.session, call, b"", true).await || call == 2);
+            let (bytes, last) = outcome.rest().all().await;
+            assert_eq!((bytes.as_slice(), last.bytes_in, last.failure), (&b""[..], 14, None));
+        }
+        // Letting the reply go resets the stream and leaves the connection.
+        let outcome = fetch(&opened.session, &post_upload(3, server.url("/"))).await;
+        assert!(upload(&opened.session, 3, b"one\n", false).await);
+        assert_eq!(outcome.rest().read().await.bytes, b"one\n");
+        let before = dropped.load(SeqCst);
+        drop(outcome);
+        until("the server's stream has ended", || dropped.load(SeqCst) > before).await;
+        assert!(!upload(&opened.session, 3, b"two", false).await);
+        assert_eq!(server.connections.load(SeqCst), 1);
+    });
+}
+
+#[test]
+fn http2_uploads_that_break_off_are_reset_and_not_ended() {
+    run(async {
+        let whole = Arc::<std::sync::Mutex<Vec<bool>>>::default();
+        let seen = whole.clone();
+        let server = serve("api.test", b"h2", move |request| {
+            let seen = seen.clone();
+            tokio::spawn(async move {
+                let ended = request.into_body().collect().await.is_ok();
+                seen.lock().unwrap().push(ended);
+            });
+            let never = futures::stream::pending::<Result<Frame<Bytes>, Infallible>>();
+            http::Response::new(StreamBody::new(never).boxed())
+        });
+        let (bridge, token) = bridge_to(&server, true);
+        let opened = bridge.session(&token).await;
+        let outcome = fetch(&opened.session, &post_upload(1, server.url("/"))).await;
+        assert!(upload(&opened.session, 1, b"one", false).await);
+        drop(outcome);
+        until("the server knows", || whole.lock().unwrap().as_slice() == [false]).await;
+        let outcome = fetch(&opened.session, &post_upload(2, server.url("/"))).await;
+        assert!(upload(&opened.session, 2, b"one", true).await);
+        until("the server has it all", || whole.lock().unwrap().as_slice() == [false, true]).await;
+        drop(outcome);
+        assert_eq!(server.connections.load(SeqCst), 1);
+    });
+}
+
+#[test]
+fn http2_streams_that_nobody_reads_leave_room_for_others() {
+    run(async {
+        let server = serve("api.test", b"h2", |request| {
+            let endless =
+                futures::stream::repeat_with(|| Ok::<_, Infallible>(Frame::data(Bytes::from(vec![b'x'; 16_384]))));
+            match request.uri().path() {
+                "/endless" => http::Response::new(StreamBody::new(endless).boxed()),
+                _ => http::Response::new(full("fine")),
+            }
+        });
+        let (bridge, token) = bridge_to(&server, true);
+        let opened = bridge.session(&token).await;
+        let ask = Ask { response_bytes: 64 << 20, ..get_stream(server.url("/endless")) };
+        let mut unread = Vec::new();
+        for _ in 0..mayfly_schemas::limits::STREAMS_OPEN_MAX {
+            unread.push(fetch(&opened.session, &ask).await);
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        let outcome = fetch(&opened.session, &Ask { call_ms: 3_000, ..get(server.url("/")) }).await;
+        assert_eq!(outcome.body(), "fine");
+        assert_eq!(unread[0].rest().read().await.failure, None);
+        assert_eq!(server.connections.load(SeqCst), 1);
+    });
+}
+
+#[test]
+fn the_head_of_something_large_can_be_asked_for_over_http2() {
+    run(async {
+        let server = serve("api.test", b"h2", |_| {
+            http::Response::builder().header("content-length", "99999999").body(full("")).unwrap()
+        });
+        let (bridge, token) = bridge_to(&server, true);
+        let opened = bridge.session(&token).await;
+        let outcome = fetch(&opened.session, &Ask { method: "HEAD", ..get_stream(server.url("/")) }).await;
+        assert_eq!((outcome.header("content-length"), outcome.body().as_str()), (Some("99999999"), ""));
+    });
+}
+
+#[test]
+fn bytes_where_no_body_can_be_do_not_reach_the_script() {
+    run(async {
+        // Compressed, so that nobody has looked into them.
+        let server = serve("api.test", b"h2", |request| {
+            let status = request.uri().path().trim_start_matches('/').parse::<u16>().unwrap();
+            let body = full("the-real-key-12345");
+            http::Response::builder().status(status).header("content-encoding", "gzip").body(body).unwrap()
+        });
+        let (bridge, token) = bridge_to(&server, true);
+        let opened = bridge.session(&token).await;
+        for (method, path) in [("GET", "/204"), ("GET", "/304"), ("HEAD", "/200")] {
+            for ask in [get(server.url(path)), get_stream(server.url(path))] {
+                let outcome = fetch(&opened.session, &Ask { method, ..ask }).await;
+                println!("{method} {path}: {outcome:?}");
+                assert!(!format!("{outcome:?}").contains("the-real-key") && outcome.rest.is_none());
+            }
+        }
     });
 }

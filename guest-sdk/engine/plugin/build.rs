@@ -26,6 +26,24 @@ fn main() {
         fs::write(Path::new(&out).join(format!("{stem}.js")), transpiled.javascript).expect("OUT_DIR is writable");
         let _ = writeln!(list, "(\"mayfly:{stem}\", include_str!(concat!(env!(\"OUT_DIR\"), \"/{stem}.js\"))),");
     }
+    for (stem, path) in vendored(&sources.join("vendor")) {
+        let _ = writeln!(list, "(\"mayfly:vendor/{stem}\", include_str!({path:?})),");
+    }
     list.push(']');
     fs::write(Path::new(&out).join("prelude.rs"), list).expect("OUT_DIR is writable");
+}
+
+/// Code of others: JavaScript already, and used as it came.
+fn vendored(folder: &Path) -> Vec<(String, String)> {
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .expect("the vendored code is there")
+        .filter_map(|entry| entry.ok()?.path().canonicalize().ok())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "js"))
+        .map(|path| {
+            let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            (stem, path.to_string_lossy().into_owned())
+        })
+        .collect();
+    files.sort();
+    files
 }

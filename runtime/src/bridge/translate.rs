@@ -2,11 +2,11 @@
 //! May touch: nothing.
 //! Security boundary: no; both sides check what they are given. It only refuses what no message could carry.
 
-use super::{Admission, DoorError, RefusedKind, Status};
+use super::{Admission, DoorError, Part, RefusedKind, Status};
 use crate::isolate::{Answer, Ask, AskKind, Rejection};
 use crate::run::{CallRecord, Verdict};
 use capnp::capability::Request;
-use mayfly_schemas::bridge_capnp::{bridge, failure, limits, open_answer, refusal, reply, session};
+use mayfly_schemas::bridge_capnp::{bridge, byte_stream, failure, limits, open_answer, part, refusal, reply, session};
 use mayfly_schemas::limits::{HEADER_BYTES_MAX, HEADERS_MAX, Limits, REQUEST_BODY_BYTES_MAX, URL_BYTES_MAX};
 use serde::Serialize;
 
@@ -21,7 +21,9 @@ pub(super) fn admission(answer: open_answer::Reader<'_>) -> Result<Admission, Do
     }
 }
 
-fn read_admission(admitted: mayfly_schemas::bridge_capnp::admission::Reader<'_>) -> capnp::Result<Admission> {
+pub(super) fn read_admission(
+    admitted: mayfly_schemas::bridge_capnp::admission::Reader<'_>,
+) -> capnp::Result<Admission> {
     Ok(Admission {
         tenant: admitted.get_tenant()?.to_string()?,
         role: admitted.get_role()?.to_string()?,
@@ -85,7 +87,7 @@ pub(super) fn too_large(ask: &Ask) -> Option<(Answer, CallRecord)> {
         AskKind::Call { tool, args } if (tool.len() + args.len()) as u64 > REQUEST_BODY_BYTES_MAX => {
             ("", "", format!("the arguments are {} bytes; the limit is {REQUEST_BODY_BYTES_MAX}", args.len()))
         }
-        AskKind::Call { .. } | AskKind::Timer { .. } => return None,
+        _ => return None,
     };
     let mut record = CallRecord::new(ask);
     (record.method, record.url, record.verdict) = (method.to_owned(), url.to_owned(), Verdict::Deny);
@@ -95,13 +97,15 @@ pub(super) fn too_large(ask: &Ask) -> Option<(Answer, CallRecord)> {
 /// `None` when the ask is no fetch.
 pub(super) fn fetch(session: &session::Client, ask: &Ask, limits: &Limits) -> Option<FetchRequest> {
     use mayfly_schemas::bridge_capnp::fetch_ask::Redirect;
-    let AskKind::Fetch { method, url, headers, redirect, body } = &ask.kind else { return None };
+    let AskKind::Fetch { method, url, headers, redirect, upload, body } = &ask.kind else { return None };
     let mut request = session.fetch_request();
     let mut message = request.get().init_ask();
     message.set_call(ask.call);
     message.set_method(method.as_str());
     message.set_url(url.as_str());
     message.set_body(body);
+    message.set_upload(*upload);
+    message.set_stream(true);
     message.set_redirect(match redirect.as_str() {
         "error" => Redirect::Error,
         "manual" => Redirect::Manual,
@@ -145,9 +149,34 @@ pub(super) fn reply(ask: &Ask, reply: reply::Reader<'_>) -> capnp::Result<(Answe
     let answer = match reply.which()? {
         reply::Which::Response(response) => read_response(ask, response?)?,
         reply::Which::Value(value) => Answer::json(value?.to_str()?),
-        reply::Which::Failure(failure) => Answer::Rejected(read_failure(ask, failure?)?),
+        reply::Which::Failure(failure) => {
+            let tool = match &ask.kind {
+                AskKind::Call { tool, .. } => Some(tool.as_str()),
+                _ => None,
+            };
+            Answer::Rejected(read_failure(tool, failure?)?)
+        }
     };
     Ok((answer, record))
+}
+
+/// The way to the rest of a reply's body, where there is one.
+pub(super) fn rest(reply: reply::Reader<'_>) -> capnp::Result<Option<byte_stream::Client>> {
+    match reply.which()? {
+        reply::Which::Response(response) => {
+            let response = response?;
+            if response.has_stream() { response.get_stream().map(Some) } else { Ok(None) }
+        }
+        _ => Ok(None),
+    }
+}
+
+pub(super) fn part(call: u32, part: part::Reader<'_>) -> capnp::Result<Part> {
+    if part.has_failure() {
+        return Ok(Part::Broken(read_failure(None, part.get_failure()?)?));
+    }
+    let bytes = part.get_bytes()?.to_vec();
+    Ok(Part::Bytes { call, bytes, end: part.get_end(), bytes_in: part.get_bytes_in() })
 }
 
 /// What is as the guest expects it anyway is left out: parsing JSON is the largest part of a reply's cost in there.
@@ -163,6 +192,8 @@ struct ResponseMeta<'a> {
     url: Option<&'a str>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     redirected: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    stream: bool,
 }
 
 fn read_response(ask: &Ask, response: mayfly_schemas::bridge_capnp::response::Reader<'_>) -> capnp::Result<Answer> {
@@ -177,12 +208,13 @@ fn read_response(ask: &Ask, response: mayfly_schemas::bridge_capnp::response::Re
         url: Some(response.get_url()?.to_str()?)
             .filter(|url| !matches!(&ask.kind, AskKind::Fetch { url: asked, .. } if asked == url)),
         redirected: response.get_redirected(),
+        stream: response.has_stream(),
     };
     let meta = serde_json::to_string(&meta).map_err(|error| capnp::Error::failed(error.to_string()))?;
     Ok(Answer::Fulfilled { meta, body: response.get_body()?.to_vec() })
 }
 
-fn read_failure(ask: &Ask, failure: failure::Reader<'_>) -> capnp::Result<Rejection> {
+fn read_failure(tool: Option<&str>, failure: failure::Reader<'_>) -> capnp::Result<Rejection> {
     let some = |text: capnp::text::Reader<'_>| -> capnp::Result<Option<String>> {
         let text = text.to_str()?;
         Ok((!text.is_empty()).then(|| text.to_owned()))
@@ -197,9 +229,7 @@ fn read_failure(ask: &Ask, failure: failure::Reader<'_>) -> capnp::Result<Reject
             "PolicyError"
         }
         failure::Kind::Tool => {
-            if let AskKind::Call { tool, .. } = &ask.kind {
-                rejection.tool = Some(tool.clone());
-            }
+            rejection.tool = tool.map(str::to_owned);
             rejection.status = (failure.get_status() > 0).then(|| failure.get_status());
             "ToolError"
         }

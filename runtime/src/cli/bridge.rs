@@ -39,7 +39,10 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     println!("ready");
     let _ = std::io::stdout().flush();
     let stop = stop(arguments.settings_from_parent);
-    let served = super::executor()?.block_on(mayfly_bridge::serve(settings, listener, stop));
+    let served = super::executor()?.block_on(async {
+        let _handled = setup::leave_file_sizes_to_writers();
+        mayfly_bridge::serve(settings, listener, stop).await
+    });
     let _ = std::fs::remove_file(&arguments.socket);
     if let (true, Some(folder)) = (arguments.settings_from_parent, arguments.socket.parent()) {
         // Made for this socket by a parent that may have been killed. Only an empty one goes.

@@ -10,7 +10,7 @@ use mayfly::config::Config;
 use mayfly::isolate::{Engine, EngineOptions};
 use mayfly::limits::{CEILINGS, DEFAULTS, HTTP_BODY_BYTES_MAX};
 use mayfly::prepare::Script;
-use mayfly::run::{Host, Job, RunObject, execute};
+use mayfly::run::{Asked, Host, Job, RunObject, execute};
 use mayfly_bridge::{ExtraToken, Inline, Role, Settings};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -105,7 +105,8 @@ async fn one_run(
         let (bytes, limit) = (input.len(), limits.input_bytes);
         return Err(Failure::usage(format!("--input: {bytes} bytes of JSON; the limit is {limit}")));
     }
-    let job = Job { id, tenant: admission.tenant, script, input, limits, began };
+    let asked = Asked::Input(input);
+    let job = Job { id, tenant: admission.tenant, script, asked, limits, began };
     Ok(execute(&host, job, &session).await)
 }
 
@@ -132,7 +133,7 @@ fn settings(arguments: &Arguments) -> Result<(Settings, String), Failure> {
 pub fn inline(tenant_file: &str) -> Settings {
     let file = Inline { file: "built in".into(), text: tenant_file.into(), folder: PathBuf::new() };
     let (ceilings, defaults) = (CEILINGS, DEFAULTS);
-    Settings { tenants: None, inline: vec![file], tokens: Vec::new(), state: None, ceilings, defaults }
+    Settings { tenants: None, inline: vec![file], tokens: Vec::new(), state: None, host: None, ceilings, defaults }
 }
 
 fn only_tenant(settings: &Settings) -> Result<String, Failure> {

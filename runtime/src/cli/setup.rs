@@ -13,6 +13,7 @@ pub fn settings(config: &Config) -> Settings {
         inline: Vec::new(),
         tokens: Vec::new(),
         state: Some(config.state.clone()),
+        host: config.host.clone(),
         ceilings: config.ceilings,
         defaults: config.defaults,
     }
@@ -37,6 +38,11 @@ pub async fn stop_signal() {
         }
         _ => std::future::pending().await,
     }
+}
+
+/// A file that may not grow any more (`ulimit -f`) fails the write to it, and does not end this process.
+pub fn leave_file_sizes_to_writers() -> std::io::Result<Signal> {
+    signal(SignalKind::from_raw(libc::SIGXFSZ))
 }
 
 /// Nothing happens at either signal, from now on: once handled, a signal never ends this process again.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ask {
     pub number: u32,
-    /// Number of the call within the run, from 1; 0 for a timer, which is no call.
+    /// Number of the call within the run, from 1; 0 for what is no call: a timer, a part of a body.
     pub call: u32,
     pub kind: AskKind,
 }
@@ -22,6 +22,8 @@ pub enum AskKind {
         url: String,
         headers: Vec<(String, String)>,
         redirect: String,
+        /// The body comes by `Write` to the stream of the ask's number, and `body` is empty.
+        upload: bool,
         body: Vec<u8>,
     },
     /// `tool` without `tools.`; `args` is JSON.
@@ -32,6 +34,38 @@ pub enum AskKind {
     Timer {
         delay_ms: f64,
     },
+    /// The next bytes of a stream: of the reply to the fetch of that number, or of the HTTP request ([`EXCHANGE`]).
+    Read {
+        stream: u32,
+    },
+    /// The next bytes for a stream: of the body of the fetch of that number, or of the HTTP response ([`EXCHANGE`]).
+    Write {
+        stream: u32,
+        end: bool,
+        bytes: Vec<u8>,
+    },
+}
+
+/// The number of the streams that belong to no fetch: the bodies of the HTTP request that a run answers, and of its response.
+pub const EXCHANGE: u32 = 0;
+
+impl AskKind {
+    /// Counted against the limits of calls.
+    pub fn is_call(&self) -> bool {
+        matches!(self, AskKind::Fetch { .. } | AskKind::Call { .. })
+    }
+}
+
+/// The head of the HTTP response that a run gives. Its numbers and texts are the guest's own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ResponseHead {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    /// More follows by `Write`.
+    #[serde(default)]
+    pub stream: bool,
+    #[serde(skip)]
+    pub body: Vec<u8>,
 }
 
 /// How an ask ended.
@@ -68,6 +102,7 @@ pub struct Rejection {
 pub(super) enum Told {
     Ask { number: u32, kind: AskKind },
     Cancel { number: u32 },
+    Respond(ResponseHead),
     Log { level: String, text: String },
     Result { json: String },
     Error(GuestError),
@@ -94,6 +129,15 @@ struct FetchMeta {
     url: String,
     headers: Vec<(String, String)>,
     redirect: String,
+    #[serde(default)]
+    upload: bool,
+}
+
+#[derive(Deserialize)]
+struct StreamMeta {
+    stream: u32,
+    #[serde(default)]
+    end: bool,
 }
 
 #[derive(Deserialize)]
@@ -112,6 +156,16 @@ struct LogMeta {
 }
 
 impl Answer {
+    /// Fulfilled, and nothing to tell.
+    pub fn nothing() -> Answer {
+        Answer::Fulfilled { meta: String::new(), body: Vec::new() }
+    }
+
+    /// The next bytes of a stream; with `end` the last ones.
+    pub fn part(body: Vec<u8>, end: bool) -> Answer {
+        Answer::Fulfilled { meta: if end { r#"{"end":true}"#.to_owned() } else { String::new() }, body }
+    }
+
     /// A tool's result as JSON text.
     pub fn json(text: &str) -> Answer {
         Answer::Fulfilled { meta: String::new(), body: text.as_bytes().to_vec() }
@@ -132,8 +186,9 @@ pub(super) fn understand(effect: &Effect<'_>) -> Result<Told, Stopped> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Ok(match effect.kind {
         EffectKind::Fetch => {
-            let FetchMeta { method, url, headers, redirect } = meta(effect)?;
-            Told::Ask { number, kind: AskKind::Fetch { method, url, headers, redirect, body: effect.body.to_vec() } }
+            let FetchMeta { method, url, headers, redirect, upload } = meta(effect)?;
+            let body = effect.body.to_vec();
+            Told::Ask { number, kind: AskKind::Fetch { method, url, headers, redirect, upload, body } }
         }
         EffectKind::Call => {
             let CallMeta { tool } = meta(effect)?;
@@ -143,6 +198,12 @@ pub(super) fn understand(effect: &Effect<'_>) -> Result<Told, Stopped> {
             let TimerMeta { delay_ms } = meta(effect)?;
             Told::Ask { number, kind: AskKind::Timer { delay_ms } }
         }
+        EffectKind::Read => Told::Ask { number, kind: AskKind::Read { stream: meta::<StreamMeta>(effect)?.stream } },
+        EffectKind::Write => {
+            let StreamMeta { stream, end } = meta(effect)?;
+            Told::Ask { number, kind: AskKind::Write { stream, end, bytes: effect.body.to_vec() } }
+        }
+        EffectKind::Respond => Told::Respond(ResponseHead { body: effect.body.to_vec(), ..meta(effect)? }),
         EffectKind::Cancel => Told::Cancel { number },
         EffectKind::Log => Told::Log { level: meta::<LogMeta>(effect)?.level, text: text(effect.body) },
         EffectKind::Result => Told::Result { json: text(effect.body) },

@@ -35,7 +35,7 @@ mod state;
 mod ticker;
 mod wasi;
 
-pub use effect::{Answer, Ask, AskKind, Rejection};
+pub use effect::{Answer, Ask, AskKind, EXCHANGE, Rejection, ResponseHead};
 pub use engine::{DIGESTS, Engine, EngineError, EngineOptions, digest};
 pub use guest::{Budget, Guest, Stopped};
 pub use image::{Image, ImageError};
@@ -44,4 +44,4 @@ pub use native::cache_folder;
 pub use outcome::{ErrorKind, Outcome, RunError, Usage};
 pub use positions::source_line;
 pub use program::{Module, Program};
-pub use state::{Isolate, Origin, Step, Turn};
+pub use state::{Given, Isolate, Origin, Step, Turn};

@@ -1,23 +1,21 @@
-//! In: a JavaScript stack with positions in generated code. Out: the same in positions of the TypeScript.
+//! In: a stack as the guest tells it. Out: the same without frames that are not the script's, and the place of its first.
 //! May touch: nothing; it runs only when an error is told.
 //! Security boundary: no. A stack is text that a script can forge; the worst it can do is to point to another line.
 
 use super::outcome::RunError;
 use super::program::{Module, Program};
-use sourcemap::SourceMap;
 
 /// Lines of a stack that are kept.
 const FRAMES_MAX: usize = 32;
 /// The offending line is shown up to here: a minified script is one line.
 const SOURCE_BYTES_MAX: usize = 512;
 
-/// Puts the mapped stack into the error, and the place of its first frame that is the script's own.
+/// Puts the stack into the error, and the place of its first frame that is the script's own.
 pub(super) fn locate(error: &mut RunError, stack: &str, program: &Program) {
-    let mut maps = Maps { program, parsed: Vec::new() };
     let mut lines = Vec::new();
     let missing = missing_name(error);
     for frame in stack.lines().take(FRAMES_MAX) {
-        let Some(mut place) = maps.place(frame) else {
+        let Some(mut place) = Place::of(frame, program) else {
             // Frames of the prelude say nothing to the author; what is no frame at all is text of the error.
             if !frame.contains("mayfly:") && !frame.contains("(native)") && !frame.trim().is_empty() {
                 lines.push(frame.to_owned());
@@ -44,22 +42,30 @@ pub fn source_line(source: &str, line: u32) -> Option<String> {
     Some(text.get(..text.floor_char_boundary(SOURCE_BYTES_MAX)).unwrap_or_default().to_owned())
 }
 
-struct Maps<'p> {
-    program: &'p Program,
-    parsed: Vec<(&'p str, Option<SourceMap>)>,
-}
-
 struct Place<'p> {
     module: &'p Module,
     line: u32,
     column: u32,
-    function: String,
+    function: &'p str,
 }
 
-impl Place<'_> {
+impl<'p> Place<'p> {
+    /// A frame is `    at name (main.ts:3:7)` or `    at main.ts:3:7`.
+    fn of(frame: &'p str, program: &'p Program) -> Option<Place<'p>> {
+        let trimmed = frame.trim().strip_prefix("at ")?;
+        let (function, position) = match trimmed.rsplit_once(" (") {
+            Some((function, position)) => (function, position.strip_suffix(')')?),
+            None => ("", trimmed),
+        };
+        let mut parts = position.rsplitn(3, ':');
+        let column = parts.next()?.parse().ok().filter(|column| *column > 0)?;
+        let line = parts.next()?.parse().ok()?;
+        Some(Place { module: program.module(parts.next()?)?, line, column, function })
+    }
+
     fn frame(&self) -> String {
         let Place { module, line, column, function } = self;
-        match function.as_str() {
+        match *function {
             "" | "<anonymous>" => format!("    at {}:{line}:{column}", module.name),
             _ => format!("    at {function} ({}:{line}:{column})", module.name),
         }
@@ -85,37 +91,10 @@ impl Place<'_> {
     }
 }
 
-/// The name in "x is not defined".
+/// The name in "x is not defined", behind which there may be advice.
 fn missing_name(error: &RunError) -> Option<String> {
-    let name = error.message.strip_suffix(" is not defined")?;
+    let (name, _) = error.message.split_once(" is not defined")?;
     (error.name == "ReferenceError" && !name.is_empty()).then(|| name.to_owned())
-}
-
-impl<'p> Maps<'p> {
-    /// A frame is `    at name (main.ts:3:7)` or `    at main.ts:3:7`.
-    fn place(&mut self, frame: &str) -> Option<Place<'p>> {
-        let trimmed = frame.trim().strip_prefix("at ")?;
-        let (function, position) = match trimmed.rsplit_once(" (") {
-            Some((function, position)) => (function, position.strip_suffix(')')?),
-            None => ("", trimmed),
-        };
-        let mut parts = position.rsplitn(3, ':');
-        let column: u32 = parts.next()?.parse().ok()?;
-        let line: u32 = parts.next()?.parse().ok()?;
-        let module = self.program.module(parts.next()?)?;
-        let (line, column) = self.original(module, line, column).unwrap_or((line, column));
-        Some(Place { module, line, column, function: function.to_owned() })
-    }
-
-    /// Source maps count from 0, stacks and people from 1.
-    fn original(&mut self, module: &'p Module, line: u32, column: u32) -> Option<(u32, u32)> {
-        if !self.parsed.iter().any(|(name, _)| *name == module.name) {
-            self.parsed.push((&module.name, SourceMap::from_slice(module.map.as_bytes()).ok()));
-        }
-        let (_, map) = self.parsed.iter().find(|(name, _)| *name == module.name)?;
-        let token = map.as_ref()?.lookup_token(line.checked_sub(1)?, column.checked_sub(1)?)?;
-        Some((token.get_src_line() + 1, token.get_src_col() + 1))
-    }
 }
 
 #[cfg(test)]
@@ -124,14 +103,11 @@ mod tests {
     use crate::isolate::ErrorKind;
 
     #[test]
-    fn frames_of_the_script_are_mapped_and_frames_of_the_prelude_are_left_out() {
-        // One mapping: generated 1:1 is 3:5 of the source.
-        let map = r#"{"version":3,"sources":["main.ts"],"names":[],"mappings":"AAEI"}"#;
+    fn frames_of_the_prelude_are_left_out_and_the_first_of_the_script_is_the_place() {
         let source = "one\ntwo\n    boom()\n".to_owned();
-        let module = Module { name: "main.ts".into(), bytecode: Vec::new(), map: map.into(), source };
-        let program = Program { modules: vec![module] };
+        let program = Program { modules: vec![Module { name: "main.ts".into(), bytecode: Vec::new(), source }] };
         let mut error = RunError::new(ErrorKind::Exception, "Error", "x");
-        let stack = "    at f (main.ts:1:1)\n    at start (mayfly:run:9:9)\n    at Promise (native)\n";
+        let stack = "    at f (main.ts:3:5)\n    at start (mayfly:run:9:9)\n    at Promise (native)\n";
         locate(&mut error, stack, &program);
         assert_eq!(error.stack, "    at f (main.ts:3:5)");
         assert_eq!((error.line, error.column), (Some(3), Some(5)));
@@ -142,7 +118,7 @@ mod tests {
     fn a_forged_stack_is_text() {
         let program = Program { modules: Vec::new() };
         let mut error = RunError::new(ErrorKind::Exception, "Error", "x");
-        locate(&mut error, "    at f (main.ts:99999999999999:1)\n    at (((::\n  at :", &program);
+        locate(&mut error, "    at f (main.ts:99999999999999:1)\n    at (((::\n  at :\n at main.ts:1:0", &program);
         assert_eq!(error.line, None);
     }
 }

@@ -12,9 +12,8 @@ pub struct Program {
 pub struct Module {
     /// As the script's other modules import it: `main.ts`.
     pub name: String,
+    /// Its positions are those of the TypeScript.
     pub bytecode: Vec<u8>,
-    /// Source map (JSON, version 3) from the bytecode's positions to the TypeScript; read only when an error is told.
-    pub map: String,
     /// The TypeScript, for the offending line.
     pub source: String,
 }
@@ -22,7 +21,7 @@ pub struct Module {
 impl Program {
     /// What it weighs in the cache.
     pub fn bytes(&self) -> usize {
-        self.modules.iter().map(|module| module.bytecode.len() + module.map.len() + module.source.len()).sum()
+        self.modules.iter().map(|module| module.bytecode.len() + module.source.len()).sum()
     }
 
     pub fn module(&self, name: &str) -> Option<&Module> {

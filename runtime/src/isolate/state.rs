@@ -2,7 +2,7 @@
 //! May touch: the guest, through `guest.rs`; nothing outside.
 //! Security boundary: yes. Every limit of a run but the waiting is enforced here, whatever the guest writes.
 
-use super::effect::{self, Answer, Ask, AskKind, Told};
+use super::effect::{self, Answer, Ask, AskKind, ResponseHead, Told};
 use super::engine::Engine;
 use super::guest::{Budget, Guest, Stopped};
 use super::logs::Logs;
@@ -31,6 +31,22 @@ pub struct Isolate {
     program: Arc<Program>,
     pub(super) ledger: Ledger,
     budget: Budget,
+    response: Option<ResponseHead>,
+}
+
+/// What a run is started with.
+#[derive(Clone, Copy, Debug)]
+pub enum Given<'a> {
+    /// JSON text.
+    Input(&'a str),
+    /// An HTTP request to answer: `head` is JSON as `mayfly_abi::Start` says, `body` all of its bytes or the first of them.
+    Request { head: &'a str, body: &'a [u8] },
+}
+
+impl<'a, T: AsRef<str> + ?Sized> From<&'a T> for Given<'a> {
+    fn from(input: &'a T) -> Given<'a> {
+        Given::Input(input.as_ref())
+    }
 }
 
 /// What the host knows about a run between two turns. With the guest's pages this is a whole image.
@@ -41,12 +57,22 @@ pub struct Ledger {
     turns: u64,
     cpu_used: Duration,
     elapsed_ms: f64,
-    /// Asks made and not answered; `true` where the ask is a call, `false` where it is a timer.
-    pending: BTreeMap<u32, bool>,
+    /// Asks made and not answered.
+    pending: BTreeMap<u32, Pending>,
     /// Calls that wait until fewer are in flight.
     queued: VecDeque<Ask>,
     logs: Logs,
     calls: u32,
+    /// The run answers an HTTP request and has not done so yet.
+    owes_response: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Pending {
+    Call,
+    Timer,
+    /// A part of a body.
+    Part,
 }
 
 /// What happens after a turn.
@@ -60,7 +86,7 @@ pub enum Step {
 #[derive(Debug, Default)]
 pub struct Turn {
     pub asks: Vec<Ask>,
-    /// Numbers of earlier asks that are no longer wanted.
+    /// Numbers of earlier asks, or of the streams of answered ones, that are no longer wanted. Some may never have been.
     pub cancelled: Vec<u32>,
 }
 
@@ -69,12 +95,12 @@ pub struct Turn {
 const BESIDE_HEAP_BYTES: u64 = 3 * MIB;
 
 impl Isolate {
-    /// The first turn. `input` is JSON text; its size and the program's are the caller's limits to hold. `until` ends a
-    /// turn under way by the wall clock; waiting is the owner's matter.
-    pub async fn start(
+    /// The first turn. The size of what is given and the program's are the caller's limits to hold. `until` ends a turn under
+    /// way by the wall clock; waiting is the owner's matter.
+    pub async fn start<'a>(
         engine: &Engine,
         program: &Arc<Program>,
-        input: &str,
+        given: impl Into<Given<'a>>,
         limits: &Limits,
         origin: Origin,
         until: Option<Instant>,
@@ -82,7 +108,9 @@ impl Isolate {
         let guest = Guest::engine(engine, limits.memory_mib)?;
         let mut isolate = Isolate::around(guest, program, Ledger::new(*limits, origin));
         isolate.budget.wall_until = until;
-        let frame = isolate.start_frame(input);
+        let given = given.into();
+        isolate.ledger.owes_response = matches!(given, Given::Request { .. });
+        let frame = isolate.start_frame(given);
         let step = isolate.turn("mayfly-start", &frame).await;
         Ok((isolate, step))
     }
@@ -90,7 +118,7 @@ impl Isolate {
     pub(super) fn around(guest: Guest, program: &Arc<Program>, ledger: Ledger) -> Isolate {
         let mut budget = Budget::cpu_ms(ledger.limits.cpu_ms);
         budget.cpu_used = ledger.cpu_used;
-        Isolate { guest, program: program.clone(), ledger, budget }
+        Isolate { guest, program: program.clone(), ledger, budget, response: None }
     }
 
     /// Every later turn: the ask `number` has its answer, `elapsed_ms` after the run began. An answer nobody waits for
@@ -121,6 +149,11 @@ impl Isolate {
         self.end(error)
     }
 
+    /// The head of the HTTP response, once it was given. To be asked for after each step.
+    pub fn take_response(&mut self) -> Option<ResponseHead> {
+        self.response.take()
+    }
+
     pub fn memory(&self) -> &[u8] {
         self.guest.memory()
     }
@@ -129,16 +162,22 @@ impl Isolate {
         &self.ledger.logs
     }
 
-    fn start_frame(&mut self, input: &str) -> Vec<u8> {
+    fn start_frame(&mut self, given: Given<'_>) -> Vec<u8> {
+        let (is_request, input, body) = match given {
+            Given::Input(input) => (false, input, &[][..]),
+            Given::Request { head, body } => (true, head, body),
+        };
         let limits = &self.ledger.limits;
         let heap = (u64::from(limits.memory_mib) * MIB).saturating_sub(BESIDE_HEAP_BYTES);
         let modules: Vec<_> =
             self.program.modules.iter().map(|module| (module.name.as_str(), module.bytecode.as_slice())).collect();
-        let mut frame = Vec::with_capacity(128 + input.len() + self.program.bytes());
+        let mut frame = Vec::with_capacity(128 + input.len() + body.len() + self.program.bytes());
         let start = Start {
             stimulus: self.ledger.stimulus(),
             heap_bytes_max: u32::try_from(heap).unwrap_or(u32::MAX),
+            is_request,
             input: input.as_bytes(),
+            body,
             modules,
         };
         start.write(&mut frame);
@@ -172,7 +211,13 @@ impl Isolate {
                         return Ok(Step::Done(self.end(error)));
                     }
                 }
-                Told::Cancel { number } => self.cancel_ask(number, &mut turn),
+                Told::Cancel { number } => self.cancel_ask(number, &mut turn)?,
+                Told::Respond(head) => {
+                    if !std::mem::replace(&mut self.ledger.owes_response, false) {
+                        return Err(Stopped::Malformed("a response that nobody waits for"));
+                    }
+                    self.response = Some(head);
+                }
                 Told::Log { level, text } => {
                     let Ledger { limits, elapsed_ms, logs, .. } = &mut self.ledger;
                     logs.push(limits, *elapsed_ms, level, text);
@@ -199,12 +244,19 @@ impl Isolate {
         if ledger.pending.contains_key(&number) || ledger.queued.iter().any(|ask| ask.number == number) {
             return Err(Stopped::Malformed("number in use"));
         }
-        let is_call = !matches!(kind, AskKind::Timer { .. });
-        if !is_call {
-            let timers = ledger.queued.iter().filter(|ask| ask.call == 0).count()
-                + ledger.pending.values().filter(|is_call| !**is_call).count();
-            if timers >= ledger.limits.timers as usize {
-                return Ok(Err(over("timers pending", ledger.limits.timers)));
+        if !kind.is_call() {
+            let pending = pending_of(&kind);
+            let same = ledger.queued.iter().filter(|ask| pending_of(&ask.kind) == pending).count()
+                + ledger.pending.values().filter(|known| **known == pending).count();
+            match pending {
+                Pending::Timer if same >= ledger.limits.timers as usize => {
+                    return Ok(Err(over("timers pending", ledger.limits.timers)));
+                }
+                // The prelude reads and writes one part at a time of the two bodies of each call, and of the exchange.
+                Pending::Part if same > 2 * (ledger.limits.calls as usize + 1) => {
+                    return Err(Stopped::Malformed("parts of more bodies than there are"));
+                }
+                _ => {}
             }
             ledger.queued.push_back(Ask { number, call: 0, kind });
             return Ok(Ok(()));
@@ -217,17 +269,21 @@ impl Isolate {
         Ok(Ok(()))
     }
 
-    fn cancel_ask(&mut self, number: u32, turn: &mut Turn) {
+    fn cancel_ask(&mut self, number: u32, turn: &mut Turn) -> Result<(), Stopped> {
         self.ledger.queued.retain(|ask| ask.number != number);
-        if self.ledger.pending.remove(&number).is_some() {
-            turn.cancelled.push(number);
+        self.ledger.pending.remove(&number);
+        // Whatever an arbitrary guest cancels: no turn of the prelude comes near this.
+        if turn.cancelled.len() > CANCELLED_MAX {
+            return Err(Stopped::Malformed("too many cancelled asks"));
         }
+        turn.cancelled.push(number);
+        Ok(())
     }
 
     /// Lets out what may go, and sees a deadlock: nothing pending, no result, queue empty.
     fn settle(&mut self, mut turn: Turn) -> Step {
         let ledger = &mut self.ledger;
-        let mut in_flight = ledger.pending.values().filter(|is_call| **is_call).count();
+        let mut in_flight = ledger.pending.values().filter(|pending| **pending == Pending::Call).count();
         let mut held = VecDeque::new();
         for ask in ledger.queued.drain(..) {
             let is_call = ask.call > 0;
@@ -236,7 +292,7 @@ impl Isolate {
                 continue;
             }
             in_flight += usize::from(is_call);
-            ledger.pending.insert(ask.number, is_call);
+            ledger.pending.insert(ask.number, pending_of(&ask.kind));
             turn.asks.push(ask);
         }
         ledger.queued = held;
@@ -251,7 +307,7 @@ impl Isolate {
     }
 
     fn finish(&mut self, json: String) -> Outcome {
-        let open = self.ledger.pending.values().filter(|is_call| **is_call).count()
+        let open = self.ledger.pending.values().filter(|pending| **pending == Pending::Call).count()
             + self.ledger.queued.iter().filter(|ask| ask.call > 0).count();
         if open > 0 {
             let Ledger { limits, elapsed_ms, logs, .. } = &mut self.ledger;
@@ -293,6 +349,7 @@ impl Ledger {
             queued: VecDeque::new(),
             logs: Logs::default(),
             calls: 0,
+            owes_response: false,
         }
     }
 
@@ -307,6 +364,17 @@ impl Ledger {
             elapsed_ms: self.elapsed_ms,
             seed: hasher.finalize().into(),
         }
+    }
+}
+
+/// Cancels in one turn: more than there can be timers, calls and parts.
+const CANCELLED_MAX: usize = 50_000;
+
+fn pending_of(kind: &AskKind) -> Pending {
+    match kind {
+        AskKind::Fetch { .. } | AskKind::Call { .. } => Pending::Call,
+        AskKind::Timer { .. } => Pending::Timer,
+        AskKind::Read { .. } | AskKind::Write { .. } => Pending::Part,
     }
 }
 

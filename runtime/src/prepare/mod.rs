@@ -10,10 +10,12 @@ use moka::future::Cache;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
-/// TypeScript or JavaScript text: the main module first, then those it imports.
+/// TypeScript or JavaScript text: the main module first, then those it imports. Cheap to clone, and its digest is taken
+/// once: one that is stored runs many times.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Script {
-    pub modules: Vec<ModuleText>,
+    pub modules: Arc<[ModuleText]>,
+    digest: [u8; 32],
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,32 +33,48 @@ pub struct Programs {
 type Key = [u8; 32];
 type Prepared = Result<Arc<Program>, Arc<RunError>>;
 
+/// Name of a script's only module when nobody gave it one.
+pub const MAIN: &str = "main.ts";
+
 /// What an entry weighs beside its program: keys, list nodes, the entry itself.
 const ENTRY_BYTES: usize = 512;
 
 impl Script {
-    pub fn single(source: impl Into<String>) -> Script {
-        Script { modules: vec![ModuleText { name: "main.ts".into(), source: source.into() }] }
+    pub fn new(modules: Vec<ModuleText>) -> Script {
+        let digest = digest(&modules);
+        Script { modules: modules.into(), digest }
     }
 
-    fn bytes(&self) -> u64 {
+    pub fn single(source: impl Into<String>) -> Script {
+        Script::new(vec![ModuleText { name: MAIN.into(), source: source.into() }])
+    }
+
+    /// Of all modules together.
+    pub fn bytes(&self) -> u64 {
         self.modules.iter().map(|module| module.source.len() as u64).sum()
     }
 
-    /// Tenant and every length are part of it, so that no two scripts of two tenants can meet.
+    /// The tenant is part of it, so that no two scripts of two tenants can meet.
     fn key(&self, tenant: &str) -> Key {
         let mut hasher = Sha256::new();
-        let mut part = |text: &str| {
-            hasher.update((text.len() as u64).to_le_bytes());
-            hasher.update(text.as_bytes());
-        };
-        part(tenant);
-        for module in &self.modules {
-            part(&module.name);
-            part(&module.source);
-        }
+        hasher.update(self.digest);
+        hasher.update(tenant.as_bytes());
         hasher.finalize().into()
     }
+}
+
+/// Every length is part of it, so that no two scripts can meet.
+fn digest(modules: &[ModuleText]) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    let mut part = |text: &str| {
+        hasher.update((text.len() as u64).to_le_bytes());
+        hasher.update(text.as_bytes());
+    };
+    for module in modules {
+        part(&module.name);
+        part(&module.source);
+    }
+    hasher.finalize().into()
 }
 
 impl Programs {

@@ -1,4 +1,4 @@
-//! In: a script. Out: its bytecode with source maps, or a syntax error with its place in the TypeScript.
+//! In: a script. Out: its bytecode, which tells places in the TypeScript, or a syntax error with its place there.
 //! May touch: two short-lived isolates for each module.
 //! Security boundary: yes. Parser and compiler run on hostile text: what overflows or loops there ends as a trap.
 
@@ -7,11 +7,10 @@ use crate::isolate::{Budget, Engine, ErrorKind, Guest, Module, Program, RunError
 use mayfly_abi::{Answer, Source};
 use mayfly_schemas::limits::{PREPARE_CPU_MS, PREPARE_MEMORY_MIB};
 use serde::Deserialize;
-use sourcemap::SourceMap;
 
 pub(super) async fn translate(engine: &Engine, script: &Script) -> Result<Program, RunError> {
     let mut modules = Vec::with_capacity(script.modules.len());
-    for module in &script.modules {
+    for module in script.modules.iter() {
         modules.push(translate_module(engine, module).await?);
     }
     Ok(Program { modules })
@@ -31,17 +30,16 @@ struct Refused {
 async fn translate_module(engine: &Engine, module: &ModuleText) -> Result<Module, RunError> {
     let mut budget = Budget::cpu_ms(PREPARE_CPU_MS);
     let guest = Guest::transpiler(engine, PREPARE_MEMORY_MIB).await.map_err(|stopped| explain(&stopped, module))?;
-    let (javascript, map) = match step(guest, "mayfly-transpile", module, &module.source, &mut budget).await? {
-        Ok((javascript, map)) => (text(javascript)?, text(map)?),
-        Err(refused) => return Err(refused.located(module, refused.line, refused.column)),
+    let typescript = Source { name: &module.name, source: module.source.as_bytes(), map: b"" };
+    let (javascript, map) = match step(guest, "mayfly-transpile", module, typescript, &mut budget).await? {
+        Ok(both) => both,
+        Err(refused) => return Err(refused.located(module)),
     };
     let guest = Guest::engine(engine, PREPARE_MEMORY_MIB).map_err(|stopped| explain(&stopped, module))?;
-    match step(guest, "mayfly-compile", module, &javascript, &mut budget).await? {
-        Ok((bytecode, _)) => Ok(Module { name: module.name.clone(), bytecode, map, source: module.source.clone() }),
-        Err(refused) => {
-            let (line, column) = original(&map, &refused).unwrap_or((refused.line, refused.column));
-            Err(refused.located(module, line, column))
-        }
+    let javascript = Source { name: &module.name, source: &javascript, map: &map };
+    match step(guest, "mayfly-compile", module, javascript, &mut budget).await? {
+        Ok((bytecode, _)) => Ok(Module { name: module.name.clone(), bytecode, source: module.source.clone() }),
+        Err(refused) => Err(refused.located(module)),
     }
 }
 
@@ -51,11 +49,11 @@ async fn step(
     mut guest: Guest,
     export: &str,
     module: &ModuleText,
-    source: &str,
+    source: Source<'_>,
     budget: &mut Budget,
 ) -> Result<Result<Both, Refused>, RunError> {
-    let mut frame = Vec::with_capacity(source.len() + 64);
-    Source { name: &module.name, source: source.as_bytes() }.write(&mut frame);
+    let mut frame = Vec::with_capacity(source.source.len() + source.map.len() + 64);
+    source.write(&mut frame);
     let bytes = guest.call(export, &frame, budget).await.map_err(|stopped| explain(&stopped, module))?;
     let answer = Answer::read(&bytes).map_err(|_| broken())?;
     if answer.ok {
@@ -65,11 +63,11 @@ async fn step(
 }
 
 impl Refused {
-    fn located(&self, module: &ModuleText, line: u32, column: u32) -> RunError {
+    fn located(&self, module: &ModuleText) -> RunError {
         let mut error = RunError::new(ErrorKind::Syntax, &self.name, self.message.clone());
         error.module = Some(module.name.clone());
-        if line > 0 {
-            let (line, column) = visible(&module.source, line, column);
+        if self.line > 0 {
+            let (line, column) = visible(&module.source, self.line, self.column);
             (error.line, error.column) = (Some(line), Some(column));
             error.source = source_line(&module.source, line);
         }
@@ -87,12 +85,6 @@ fn visible(source: &str, line: u32, column: u32) -> (u32, u32) {
     last.map_or((line, column.max(1)), |(at, text)| (at, text.trim_end().encode_utf16().count() as u32 + 1))
 }
 
-fn original(map: &str, refused: &Refused) -> Option<(u32, u32)> {
-    let map = SourceMap::from_slice(map.as_bytes()).ok()?;
-    let token = map.lookup_token(refused.line.checked_sub(1)?, refused.column.saturating_sub(1))?;
-    Some((token.get_src_line() + 1, token.get_src_col() + 1))
-}
-
 fn explain(stopped: &Stopped, module: &ModuleText) -> RunError {
     let limit =
         |kind, message: String| RunError { module: Some(module.name.clone()), ..RunError::limit(kind, message) };
@@ -108,10 +100,10 @@ fn explain(stopped: &Stopped, module: &ModuleText) -> RunError {
         Stopped::Stack | Stopped::Trap(_) | Stopped::Malformed(_) => Refused {
             name: "SyntaxError".into(),
             message: "the source is nested too deeply".into(),
-            line: 0,
-            column: 0,
+            line: deepest_line(&module.source),
+            column: 1,
         }
-        .located(module, deepest_line(&module.source), 1),
+        .located(module),
     }
 }
 
@@ -131,10 +123,6 @@ fn deepest_line(source: &str) -> u32 {
         }
     }
     deepest_at
-}
-
-fn text(bytes: Vec<u8>) -> Result<String, RunError> {
-    String::from_utf8(bytes).map_err(|_| broken())
 }
 
 fn broken() -> RunError {

@@ -1,66 +1,119 @@
 //! In: an isolate after its first turn. Out: its outcome and the records of its calls.
-//! May touch: the clock, and the bridge through a session.
+//! May touch: the clock, the bridge through a session, and the HTTP exchange that the run answers, if any.
 //! Security boundary: no. It waits; limits of waiting are held here, all others in the isolate.
 
+use super::exchange::Exchange;
 use super::object::CallRecord;
-use crate::bridge::{DoorError, Session};
-use crate::isolate::{Answer, Ask, AskKind, Isolate, Outcome, Step};
+use crate::bridge::{DoorError, Part, Session};
+use crate::isolate::{Answer, Ask, AskKind, EXCHANGE, Isolate, Outcome, Rejection, Step};
 use futures::future::{AbortHandle, Abortable, LocalBoxFuture};
 use futures::stream::{FuturesUnordered, StreamExt};
 use mayfly_schemas::limits::Limits;
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// What one ask came to: its answer, and its record when it was a call.
-type Done = Result<(Answer, Option<CallRecord>), DoorError>;
+/// What one ask came to: its answer, and what the list of calls learns from it.
+type Done = Result<(Answer, Note), DoorError>;
+
+enum Note {
+    Nothing,
+    Call(CallRecord),
+    /// Bytes of a body, after the call's record was made: received in all, and sent now.
+    Moved {
+        call: u32,
+        bytes_in: Option<u64>,
+        bytes_out: u64,
+    },
+}
+
+/// Everything outside that answers asks.
+#[derive(Clone)]
+pub(super) struct Outside {
+    pub session: Session,
+    pub exchange: Option<Rc<Exchange>>,
+    pub limits: Limits,
+}
 
 struct Waiting {
     asks: FuturesUnordered<LocalBoxFuture<'static, (u32, Option<Done>)>>,
     handles: HashMap<u32, AbortHandle>,
+    outside: Outside,
 }
 
 /// Drives a run to its end. An error means that the bridge is gone or refused the session.
 pub(super) async fn drive(
     isolate: &mut Isolate,
     mut step: Step,
-    session: &Session,
-    limits: &Limits,
+    outside: Outside,
     began: Instant,
     calls: &mut Vec<CallRecord>,
 ) -> Result<Outcome, DoorError> {
-    let until = tokio::time::Instant::from_std(began + Duration::from_millis(limits.wall_ms));
-    let mut waiting = Waiting { asks: FuturesUnordered::new(), handles: HashMap::new() };
+    let until = tokio::time::Instant::from_std(began + Duration::from_millis(outside.limits.wall_ms));
+    let exchange = outside.exchange.clone();
+    let mut waiting = Waiting { asks: FuturesUnordered::new(), handles: HashMap::new(), outside };
     loop {
+        if let (Some(head), Some(exchange)) = (isolate.take_response(), &exchange) {
+            exchange.respond(head);
+        }
         match step {
             Step::Done(outcome) => return Ok(outcome),
             Step::Waiting(turn) => {
                 turn.cancelled.iter().for_each(|number| waiting.cancel(*number));
-                turn.asks.into_iter().for_each(|ask| waiting.add(ask, session, limits));
+                turn.asks.into_iter().for_each(|ask| waiting.add(ask));
             }
         }
-        let next = tokio::time::timeout_at(until, waiting.next()).await;
+        let next = tokio::select! {
+            next = tokio::time::timeout_at(until, waiting.next()) => next,
+            () = gone(exchange.as_deref()) => return Ok(isolate.cancel("the client went away")),
+        };
         let Ok(Some((number, done))) = next else { return Ok(isolate.out_of_time()) };
-        let (answer, record) = done?;
-        calls.extend(record);
+        let (answer, note) = done?;
+        note.enter(calls);
         step = isolate.deliver(number, &answer, began.elapsed().as_secs_f64() * 1000.0).await;
     }
 }
 
+async fn gone(exchange: Option<&Exchange>) {
+    match exchange {
+        Some(exchange) => exchange.gone().await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Note {
+    fn enter(self, calls: &mut Vec<CallRecord>) {
+        match self {
+            Note::Nothing => {}
+            Note::Call(record) => calls.push(record),
+            Note::Moved { call, bytes_in, bytes_out } => {
+                if let Some(record) = calls.iter_mut().rev().find(|record| record.call == call) {
+                    record.bytes_in = bytes_in.unwrap_or(record.bytes_in);
+                    record.bytes_out += bytes_out;
+                }
+            }
+        }
+    }
+}
+
 impl Waiting {
-    fn add(&mut self, ask: Ask, session: &Session, limits: &Limits) {
+    fn add(&mut self, ask: Ask) {
         let number = ask.number;
         let (handle, registration) = AbortHandle::new_pair();
         self.handles.insert(number, handle);
-        let answered = answer(ask, session.clone(), *limits);
-        let abortable = Abortable::new(answered, registration);
+        if matches!(ask.kind, AskKind::Fetch { upload: true, .. }) {
+            self.outside.session.announce_upload(number, ask.call);
+        }
+        let abortable = Abortable::new(answer(ask, self.outside.clone()), registration);
         self.asks.push(Box::pin(async move { (number, abortable.await.ok()) }));
     }
 
-    /// Drops the future, and with it the call in the bridge.
+    /// Drops the future, and with it the call in the bridge; or the stream of an answered call.
     fn cancel(&mut self, number: u32) {
         if let Some(handle) = self.handles.remove(&number) {
             handle.abort();
         }
+        self.outside.session.let_go(number);
     }
 
     /// The next ask that was answered and not cancelled.
@@ -75,11 +128,50 @@ impl Waiting {
     }
 }
 
-async fn answer(ask: Ask, session: Session, limits: Limits) -> Done {
-    if let AskKind::Timer { delay_ms } = ask.kind {
-        tokio::time::sleep(Duration::try_from_secs_f64(delay_ms.max(0.0) / 1000.0).unwrap_or(Duration::MAX / 4)).await;
-        return Ok((Answer::Fulfilled { meta: String::new(), body: Vec::new() }, None));
+async fn answer(ask: Ask, outside: Outside) -> Done {
+    let Outside { session, exchange, limits } = outside;
+    match ask.kind {
+        AskKind::Timer { delay_ms } => {
+            let delay = Duration::try_from_secs_f64(delay_ms.max(0.0) / 1000.0).unwrap_or(Duration::MAX / 4);
+            tokio::time::sleep(delay).await;
+            Ok((Answer::nothing(), Note::Nothing))
+        }
+        AskKind::Read { stream: EXCHANGE } => {
+            Ok((of_exchange(exchange, |exchange| exchange.read()).await, Note::Nothing))
+        }
+        AskKind::Write { stream: EXCHANGE, end, bytes } => {
+            Ok((of_exchange(exchange, |exchange| exchange.write(bytes, end)).await, Note::Nothing))
+        }
+        AskKind::Read { stream } => Ok(match session.read(stream).await? {
+            Part::Bytes { call, bytes, end, bytes_in } => {
+                (Answer::part(bytes, end), Note::Moved { call, bytes_in: Some(bytes_in), bytes_out: 0 })
+            }
+            Part::Broken(rejection) => (Answer::Rejected(rejection), Note::Nothing),
+        }),
+        AskKind::Write { stream, end, bytes } => {
+            let bytes_out = bytes.len() as u64;
+            Ok(match session.upload(stream, &bytes, end).await? {
+                Some(call) => (Answer::nothing(), Note::Moved { call, bytes_in: None, bytes_out }),
+                None => (refused("the call takes no more of its body"), Note::Nothing),
+            })
+        }
+        AskKind::Fetch { .. } | AskKind::Call { .. } => {
+            let (answer, record) = session.perform(&ask, &limits).await?;
+            Ok((answer, Note::Call(record)))
+        }
     }
-    let (answer, record) = session.perform(&ask, &limits).await?;
-    Ok((answer, Some(record)))
+}
+
+async fn of_exchange<F: Future<Output = Answer>>(
+    exchange: Option<Rc<Exchange>>,
+    work: impl FnOnce(Rc<Exchange>) -> F,
+) -> Answer {
+    match exchange {
+        Some(exchange) => work(exchange).await,
+        None => refused("this run answers no HTTP request"),
+    }
+}
+
+fn refused(message: &str) -> Answer {
+    Answer::Rejected(Rejection { name: "TypeError", message: message.to_owned(), ..Rejection::default() })
 }

@@ -2,12 +2,14 @@
 //! May touch: the program cache, one isolate, one session.
 //! Security boundary: no.
 
-use super::drive::drive;
+use super::drive::{Outside, drive};
+use super::exchange::Exchange;
 use super::object::{RunObject, RunUsage};
 use crate::bridge::{DoorError, Session};
-use crate::isolate::{Engine, ErrorKind, Isolate, Logs, Origin, Outcome, RunError, Usage};
+use crate::isolate::{Engine, ErrorKind, Given, Isolate, Logs, Origin, Outcome, RunError, Usage};
 use crate::prepare::{Programs, Script};
 use mayfly_schemas::limits::Limits;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -22,11 +24,36 @@ pub struct Job {
     pub id: String,
     pub tenant: String,
     pub script: Script,
-    /// JSON text; its size was admitted.
-    pub input: String,
+    /// Its size was admitted.
+    pub asked: Asked,
     pub limits: Limits,
     /// When it was admitted: its wall clock runs from here.
     pub began: Instant,
+}
+
+/// What a run is asked to do.
+pub enum Asked {
+    /// To take this input, JSON text, and give a result.
+    Input(String),
+    /// To answer an HTTP request: its head as JSON (`mayfly_abi::Start`), the first bytes of its body, and the rest of the
+    /// exchange with the client.
+    Request { head: String, body: bytes::Bytes, exchange: Rc<Exchange> },
+}
+
+impl Asked {
+    fn given(&self) -> Given<'_> {
+        match self {
+            Asked::Input(input) => Given::Input(input),
+            Asked::Request { head, body, .. } => Given::Request { head, body },
+        }
+    }
+
+    fn exchange(&self) -> Option<Rc<Exchange>> {
+        match self {
+            Asked::Input(_) => None,
+            Asked::Request { exchange, .. } => Some(exchange.clone()),
+        }
+    }
 }
 
 /// Where a run's seed comes from.
@@ -63,12 +90,13 @@ async fn attempt(
     let program = prepared?;
     let starting = Instant::now();
     let until = Some(job.began + Duration::from_millis(limits.wall_ms));
-    let started = Isolate::start(&host.engine, &program, &job.input, limits, Entropy::origin()?, until).await;
+    let started = Isolate::start(&host.engine, &program, job.asked.given(), limits, Entropy::origin()?, until).await;
     let (mut isolate, step) = started.map_err(|stopped| {
         RunError::new(ErrorKind::Internal, "InternalError", format!("the isolate did not start: {stopped}"))
     })?;
     usage.start_us = starting.elapsed().as_micros() as u64;
-    match drive(&mut isolate, step, session, limits, job.began, calls).await {
+    let outside = Outside { session: session.clone(), exchange: job.asked.exchange(), limits: *limits };
+    match drive(&mut isolate, step, outside, job.began, calls).await {
         Ok(outcome) => Ok(outcome),
         Err(DoorError::Refused { detail, .. }) => Ok(isolate.cancel(&detail)),
         Err(DoorError::Unavailable(reason)) => {

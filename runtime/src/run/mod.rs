@@ -3,8 +3,10 @@
 //! Security boundary: no; the isolate and the bridge are. This room owns the waiting: timers, wall clock, calls.
 
 mod drive;
+mod exchange;
 mod execute;
 mod object;
 
-pub use execute::{Entropy, Host, Job, execute};
+pub use exchange::{Exchange, RequestBody, Response, ResponsePart};
+pub use execute::{Asked, Entropy, Host, Job, execute};
 pub use object::{CallRecord, RunObject, RunStatus, Verdict};

@@ -73,7 +73,7 @@ impl CallRecord {
     pub fn new(ask: &Ask) -> CallRecord {
         let tool = match &ask.kind {
             AskKind::Call { tool, .. } => Some(tool.clone()),
-            AskKind::Fetch { .. } | AskKind::Timer { .. } => None,
+            _ => None,
         };
         CallRecord {
             call: ask.call,

@@ -2,26 +2,30 @@
 //! May touch: the request's body, up to its limit.
 //! Security boundary: yes, towards clients.
 
+use super::target::{self, Wanted};
 use super::worker::Local;
+use super::{scripts, trigger};
 use crate::admit::{self, Admitted};
 use crate::limits::{HTTP_BODY_BYTES_MAX, HTTP_BODY_MS};
 use crate::respond::{self, Health, Problem, ProblemKind, Reply};
 use crate::run;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
-use http::{Method, Request};
+use http::{HeaderMap, Method, Request};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming as Body;
+use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// A client's own request id is kept up to this length.
 const REQUEST_ID_BYTES_MAX: usize = 128;
 /// How long a run waits for a free isolate before the client is told to come again.
 const QUEUE_MS: u64 = 1_000;
 
-pub(super) async fn answer(local: &Local, request: Request<Body>, admin: bool) -> Reply {
+pub(super) async fn answer(local: &Rc<Local>, request: Request<Body>, admin: bool) -> Reply {
     let request_id = request_id(&request);
     let answered = route(local, request, admin, request_id.to_str().unwrap_or_default()).await;
     let mut reply = answered.unwrap_or_else(|problem| respond::problem(&problem));
@@ -29,7 +33,10 @@ pub(super) async fn answer(local: &Local, request: Request<Body>, admin: bool) -
     reply
 }
 
-async fn route(local: &Local, request: Request<Body>, admin: bool, request_id: &str) -> Result<Reply, Problem> {
+async fn route(local: &Rc<Local>, request: Request<Body>, admin: bool, request_id: &str) -> Result<Reply, Problem> {
+    if !admin && let Wanted::Script(script) = target::wanted(&local.hosts, &request).await? {
+        return trigger::answer(local, request, script, request_id).await;
+    }
     match (request.method(), request.uri().path()) {
         (&Method::GET | &Method::HEAD, "/healthz") => {
             Ok(respond::health(&Health { status: "ok", reason: None, mistakes: Vec::new() }))
@@ -38,30 +45,23 @@ async fn route(local: &Local, request: Request<Body>, admin: bool, request_id: &
         (&Method::POST, "/v1/runs") if !admin => post_run(local, request, request_id).await,
         (_, "/healthz" | "/readyz") => Err(method_not_allowed("GET")),
         (_, "/v1/runs") if !admin => Err(method_not_allowed("POST")),
+        (_, path) if !admin && scripts::at(path).is_some() => scripts::answer(local, request, request_id).await,
         (_, path) => Err(Problem::new(ProblemKind::NotFound, format!("there is nothing at {path}"))),
     }
 }
 
-fn method_not_allowed(allowed: &str) -> Problem {
+pub(super) fn method_not_allowed(allowed: &str) -> Problem {
     Problem::new(ProblemKind::MethodNotAllowed, format!("use {allowed} here"))
 }
 
 async fn post_run(local: &Local, request: Request<Body>, request_id: &str) -> Result<Reply, Problem> {
-    if local.shared.draining.load(Ordering::Relaxed) {
-        return Err(Problem::new(ProblemKind::Draining, "this server is about to stop").retry_after_ms(1_000));
-    }
-    let token = token(&request)?;
-    let body = read(request).await?;
-    let waiting = Duration::from_millis(QUEUE_MS);
-    let permit = match tokio::time::timeout(waiting, local.shared.permits.acquire()).await {
-        Ok(Ok(permit)) => permit,
-        _ => {
-            let detail = "all isolates of this server are in use";
-            return Err(Problem::new(ProblemKind::Overloaded, detail).retry_after_ms(1_000));
-        }
-    };
+    still_serving(local)?;
+    let token = token(request.headers())?;
+    let body = read(request.into_body(), HTTP_BODY_BYTES_MAX, Duration::from_millis(HTTP_BODY_MS)).await?;
+    let permit = permit(local).await?;
+    let (remembered, texts) = (&local.remembered, &local.shared.texts);
     let Admitted { job, session } =
-        admit::admit(&local.bridge, &local.remembered, token.as_bytes(), request_id, &body).await?;
+        admit::admit(&local.bridge, remembered, texts, token.as_bytes(), request_id, &body).await?;
     drop(body);
     let object = run::execute(&local.shared.host, job, &session).await;
     // Whatever came out of it, it is told only to whom the bridge knows.
@@ -70,9 +70,27 @@ async fn post_run(local: &Local, request: Request<Body>, request_id: &str) -> Re
     Ok(respond::run(&object))
 }
 
-fn token(request: &Request<Body>) -> Result<HeaderValue, Problem> {
+pub(super) fn still_serving(local: &Local) -> Result<(), Problem> {
+    match local.shared.draining.load(Ordering::Relaxed) {
+        true => Err(Problem::new(ProblemKind::Draining, "this server is about to stop").retry_after_ms(1_000)),
+        false => Ok(()),
+    }
+}
+
+/// A free isolate.
+pub(super) async fn permit(local: &Local) -> Result<OwnedSemaphorePermit, Problem> {
+    match tokio::time::timeout(Duration::from_millis(QUEUE_MS), local.shared.permits.clone().acquire_owned()).await {
+        Ok(Ok(permit)) => Ok(permit),
+        _ => {
+            let detail = "all isolates of this server are in use";
+            Err(Problem::new(ProblemKind::Overloaded, detail).retry_after_ms(1_000))
+        }
+    }
+}
+
+pub(super) fn token(headers: &HeaderMap) -> Result<HeaderValue, Problem> {
     let unauthorized = || Problem::new(ProblemKind::Unauthorized, "send `Authorization: Bearer TOKEN`");
-    let header = request.headers().get(AUTHORIZATION).ok_or_else(unauthorized)?;
+    let header = headers.get(AUTHORIZATION).ok_or_else(unauthorized)?;
     let text = header.to_str().map_err(|_| unauthorized())?;
     let (scheme, token) = text.split_once(' ').ok_or_else(unauthorized)?;
     if !scheme.eq_ignore_ascii_case("bearer") || token.trim().is_empty() {
@@ -81,15 +99,17 @@ fn token(request: &Request<Body>) -> Result<HeaderValue, Problem> {
     HeaderValue::from_str(token.trim()).map_err(|_| unauthorized())
 }
 
-async fn read(request: Request<Body>) -> Result<Bytes, Problem> {
-    let limited = Limited::new(request.into_body(), HTTP_BODY_BYTES_MAX as usize).collect();
-    match tokio::time::timeout(Duration::from_millis(HTTP_BODY_MS), limited).await {
+/// A whole body, in time.
+pub(super) async fn read(body: Body, bytes_max: u64, within: Duration) -> Result<Bytes, Problem> {
+    let limited = Limited::new(body, usize::try_from(bytes_max).unwrap_or(usize::MAX)).collect();
+    let within = within.min(Duration::from_millis(HTTP_BODY_MS));
+    match tokio::time::timeout(within, limited).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-            Err(Problem::too_large(format!("the body is longer than {HTTP_BODY_BYTES_MAX} bytes")))
+            Err(Problem::too_large(format!("the body is longer than {bytes_max} bytes")))
         }
         Ok(Err(_)) => Err(Problem::bad_request("the body broke off")),
-        Err(_) => Err(Problem::bad_request(format!("the body did not arrive within {HTTP_BODY_MS} ms"))),
+        Err(_) => Err(Problem::bad_request(format!("the body did not arrive within {} ms", within.as_millis()))),
     }
 }
 

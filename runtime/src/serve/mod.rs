@@ -2,9 +2,18 @@
 //! May touch: the listening sockets; nothing else of the machine.
 //! Security boundary: yes, towards clients: everything about a connection has a bound.
 
+mod body;
+mod conditions;
+mod hosts;
 mod http;
+mod scripts;
+mod target;
+mod trigger;
 mod worker;
 
+pub use body::ReplyBody;
+
+use crate::admit::Texts;
 use crate::bridge::Door;
 use crate::limits::{CONNECTIONS_MAX, DRAIN_MS};
 use crate::run::Host;
@@ -28,10 +37,12 @@ pub struct Options {
 pub(crate) struct Shared {
     pub host: Host,
     pub door: Door,
+    /// Of stored scripts.
+    pub texts: Texts,
     pub draining: AtomicBool,
     pub connections: AtomicUsize,
     /// One for each isolate that may exist at once.
-    pub permits: Semaphore,
+    pub permits: Arc<Semaphore>,
 }
 
 /// A connection on its way to a worker.
@@ -68,9 +79,10 @@ impl Server {
     /// Starts every thread that serving takes. After this there is none to come.
     pub fn start(host: Host, options: Options) -> Result<Server, ServeError> {
         let shared = Arc::new(Shared {
-            permits: Semaphore::new(host.engine.isolates_max() as usize),
+            permits: Arc::new(Semaphore::new(host.engine.isolates_max() as usize)),
             host,
             door: options.door,
+            texts: Texts::default(),
             draining: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
         });
@@ -135,7 +147,10 @@ async fn drain(shared: &Shared, workers: Vec<Worker>) {
     tracing::info!(connections = shared.connections.load(Ordering::Relaxed), "draining");
     workers.iter().for_each(Worker::stop);
     let until = Instant::now() + Duration::from_millis(DRAIN_MS);
-    while shared.connections.load(Ordering::Relaxed) > 0 && Instant::now() < until {
+    // A run may outlive its connection, with what its script gave to `waitUntil`.
+    let isolates = shared.host.engine.isolates_max() as usize;
+    let busy = || shared.connections.load(Ordering::Relaxed) > 0 || shared.permits.available_permits() < isolates;
+    while busy() && Instant::now() < until {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

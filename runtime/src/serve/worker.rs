@@ -2,8 +2,9 @@
 //! May touch: the sockets it was given.
 //! Security boundary: no. A thread of its own for each core, because Cap'n Proto clients stay on theirs.
 
+use super::hosts::Hosts;
 use super::{Incoming, Sender, Shared, http};
-use crate::admit::Remembered;
+use crate::admit::{Remembered, RememberedScripts};
 use crate::bridge::Bridge;
 use crate::limits::HTTP_HEAD_MS;
 use hyper::rt::Executor;
@@ -25,8 +26,10 @@ pub(super) struct Worker {
 /// What the requests of one worker share.
 pub(super) struct Local {
     pub shared: Arc<Shared>,
-    pub bridge: Bridge,
+    pub bridge: Rc<Bridge>,
     pub remembered: Remembered,
+    pub scripts: RememberedScripts,
+    pub hosts: Hosts,
 }
 
 /// HTTP/2 as hostile clients use it: streams, header lists and resets are bounded.
@@ -73,8 +76,10 @@ async fn work(
     stopped: watch::Receiver<bool>,
     counter: Arc<AtomicUsize>,
 ) {
-    let bridge = Bridge::new(shared.door.clone());
-    let local = Rc::new(Local { shared, bridge, remembered: Remembered::default() });
+    let bridge = Rc::new(Bridge::new(shared.door.clone()));
+    let (remembered, scripts, hosts) =
+        (Remembered::default(), RememberedScripts::default(), Hosts::new(bridge.clone()));
+    let local = Rc::new(Local { shared, bridge, remembered, scripts, hosts });
     while let Some(connection) = incoming.recv().await {
         let counted = Counted::new(counter.clone(), local.shared.clone());
         let (local, stopped) = (local.clone(), stopped.clone());

@@ -6,7 +6,14 @@ const STIMULUS: Stimulus = Stimulus { now_ms: 1.5, elapsed_ms: 0.25, seed: [7; 3
 
 #[test]
 fn what_is_written_is_read_back() {
-    let start = Start { stimulus: STIMULUS, heap_bytes_max: 9, input: b"{}", modules: vec![("main.ts", b"code")] };
+    let start = Start {
+        stimulus: STIMULUS,
+        heap_bytes_max: 9,
+        is_request: true,
+        input: b"{}",
+        body: b"abc",
+        modules: vec![("main.ts", b"code")],
+    };
     let mut bytes = Vec::new();
     start.write(&mut bytes);
     assert_eq!(Start::read(&bytes), Ok(start));

@@ -8,15 +8,24 @@
 mod harness;
 
 mod artifact;
+mod bodies;
 mod command_line;
+mod console;
+mod errors;
 mod examples;
 mod frames;
 mod hostile;
 mod http;
 mod images;
 mod lockdown;
+mod model_scripts;
+mod node;
 mod scripts;
+mod stored_scripts;
+mod subtle;
 mod supervisor;
 mod syntax;
 mod tidy;
+mod triggered;
+mod types;
 mod upstreams;

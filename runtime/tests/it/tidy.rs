@@ -28,7 +28,8 @@ fn sources() -> Vec<(String, String)> {
 fn no_file_is_too_long_to_read() {
     let long: Vec<_> = sources()
         .into_iter()
-        .filter(|(path, _)| !path.contains("/tests/"))
+        // A declaration file is one text for its users, and looked up rather than read.
+        .filter(|(path, _)| !path.contains("/tests/") && !path.ends_with(".d.ts"))
         .map(|(path, text)| (path, text.lines().count()))
         .filter(|(_, lines)| *lines > 400)
         .collect();

@@ -2,12 +2,13 @@
 //! May touch: loopback and temporary folders.
 //! Security boundary: no.
 
+pub mod peer;
 pub mod upstream;
 
 use capnp_rpc::{RpcSystem, rpc_twoparty_capnp::Side, twoparty::VatNetwork};
 use futures::future::FutureExt;
 use mayfly_bridge::{Answer, Inline, Lookup, LookupFailed, Settings, World, new_token, serve_in};
-use mayfly_schemas::bridge_capnp::{bridge, failure, fetch_ask, open_answer, refusal, reply, session};
+use mayfly_schemas::bridge_capnp::{bridge, byte_stream, failure, fetch_ask, open_answer, refusal, reply, session};
 use mayfly_schemas::limits::{CEILINGS, DEFAULTS};
 use std::collections::HashMap;
 use std::future::Future;
@@ -48,6 +49,7 @@ impl Setup {
             inline: Vec::new(),
             tokens: Vec::new(),
             state: Some(folder.path().join("state")),
+            host: None,
             ceilings: CEILINGS,
             defaults: DEFAULTS,
         };
@@ -138,21 +140,23 @@ impl Bridge {
     }
 
     pub async fn connect(&self) -> Connection {
-        let stream = tokio::net::UnixStream::connect(self.socket()).await.unwrap();
-        let (read, write) = stream.into_split();
+        let stream = std::os::unix::net::UnixStream::connect(self.socket()).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        let socket = stream.try_clone().unwrap();
+        let (read, write) = tokio::net::UnixStream::from_std(stream).unwrap().into_split();
         let mut options = capnp::message::ReaderOptions::new();
         options.traversal_limit_in_words(Some(32 << 20));
         let network = VatNetwork::new(read.compat(), write.compat_write(), Side::Client, options);
         let mut rpc = RpcSystem::new(Box::new(network), None);
         let bridge = rpc.bootstrap(Side::Server);
         let driver = tokio_util::task::AbortOnDropHandle::new(tokio::task::spawn_local(async move { drop(rpc.await) }));
-        Connection { bridge, _driver: driver }
+        Connection { bridge, socket, _driver: driver }
     }
 
     pub async fn session(&self, token: &str) -> Opened {
         let connection = self.connect().await;
         let session = connection.open(token).await.unwrap();
-        Opened { session, _connection: connection }
+        Opened { session, connection }
     }
 
     /// Ends the bridge and gives its audit.
@@ -179,13 +183,14 @@ impl Drop for Bridge {
 
 pub struct Connection {
     pub bridge: bridge::Client,
+    socket: std::os::unix::net::UnixStream,
     _driver: tokio_util::task::AbortOnDropHandle<()>,
 }
 
 /// A session and the connection it lives on.
 pub struct Opened {
     pub session: session::Client,
-    _connection: Connection,
+    pub connection: Connection,
 }
 
 #[derive(Debug, PartialEq)]
@@ -196,6 +201,11 @@ pub struct Refused {
 }
 
 impl Connection {
+    /// As when this process dies: nothing is released.
+    pub fn cut(&self) {
+        self.socket.shutdown(std::net::Shutdown::Both).unwrap();
+    }
+
     pub async fn open(&self, token: &str) -> Result<session::Client, Refused> {
         let mut request = self.bridge.open_request();
         let mut ask = request.get().init_ask();
@@ -228,6 +238,7 @@ impl Connection {
 /// One fetch; fields that do not matter stay as they are.
 #[derive(Clone)]
 pub struct Ask {
+    pub call: u32,
     pub method: &'static str,
     pub url: String,
     pub headers: Vec<(String, Vec<u8>)>,
@@ -235,10 +246,13 @@ pub struct Ask {
     pub redirect: fetch_ask::Redirect,
     pub call_ms: u64,
     pub response_bytes: u64,
+    pub upload: bool,
+    pub stream: bool,
 }
 
 pub fn get(url: impl Into<String>) -> Ask {
     Ask {
+        call: 1,
         method: "GET",
         url: url.into(),
         headers: Vec::new(),
@@ -246,7 +260,19 @@ pub fn get(url: impl Into<String>) -> Ask {
         redirect: fetch_ask::Redirect::Follow,
         call_ms: 10_000,
         response_bytes: 8 << 20,
+        upload: false,
+        stream: false,
     }
+}
+
+/// A reply in parts, if it does not come at once.
+pub fn get_stream(url: impl Into<String>) -> Ask {
+    Ask { stream: true, ..get(url) }
+}
+
+/// A body in parts, for the call with this number.
+pub fn post_upload(call: u32, url: impl Into<String>) -> Ask {
+    Ask { call, method: "POST", upload: true, ..get_stream(url) }
 }
 
 impl Ask {
@@ -271,9 +297,71 @@ pub struct Outcome {
     pub micros: u64,
     pub bytes_in: u64,
     pub bytes_out: u64,
+    pub rest: Option<Rest>,
+}
+
+/// What comes after the body that was in the reply.
+#[derive(Clone)]
+pub struct Rest(byte_stream::Client);
+
+impl std::fmt::Debug for Rest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Rest")
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part {
+    pub bytes: Vec<u8>,
+    pub end: bool,
+    /// Kind, message and reason.
+    pub failure: Option<(failure::Kind, String, String)>,
+    pub bytes_in: u64,
+}
+
+impl Rest {
+    pub async fn try_read(&self) -> Result<Part, capnp::Error> {
+        let reply = self.0.read_request().send().promise.await?;
+        let part = reply.get()?.get_part()?;
+        let failure = part.has_failure().then(|| {
+            let failure = part.get_failure().unwrap();
+            let text = |text: capnp::text::Reader<'_>| text.to_string().unwrap();
+            (failure.get_kind().unwrap(), text(failure.get_message().unwrap()), text(failure.get_reason().unwrap()))
+        });
+        Ok(Part { bytes: part.get_bytes()?.to_vec(), end: part.get_end(), failure, bytes_in: part.get_bytes_in() })
+    }
+
+    pub async fn read(&self) -> Part {
+        self.try_read().await.unwrap()
+    }
+
+    /// All that is left, and the last part.
+    pub async fn all(&self) -> (Vec<u8>, Part) {
+        let mut bytes = Vec::new();
+        loop {
+            let part = self.read().await;
+            bytes.extend_from_slice(&part.bytes);
+            if part.end {
+                return (bytes, part);
+            }
+        }
+    }
 }
 
 impl Outcome {
+    pub fn rest(&self) -> &Rest {
+        self.rest.as_ref().unwrap_or_else(|| panic!("no stream: {self:?}"))
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        match &self.got {
+            Got::Response { headers, .. } => {
+                headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+            }
+            failure => panic!("no response: {failure:?}"),
+        }
+    }
+
     pub fn body(&self) -> String {
         match &self.got {
             Got::Response { body, .. } => String::from_utf8_lossy(body).into_owned(),
@@ -310,7 +398,9 @@ pub async fn fetch(session: &session::Client, ask: &Ask) -> Outcome {
 pub async fn send(session: &session::Client, ask: &Ask) -> Result<Outcome, capnp::Error> {
     let mut request = session.fetch_request();
     let mut to = request.get().init_ask();
-    to.set_call(1);
+    to.set_call(ask.call);
+    to.set_upload(ask.upload);
+    to.set_stream(ask.stream);
     to.set_method(ask.method);
     to.set_url(&ask.url);
     to.set_body(&ask.body);
@@ -327,12 +417,24 @@ pub async fn send(session: &session::Client, ask: &Ask) -> Result<Outcome, capnp
     read(reply.get()?.get_reply()?)
 }
 
+/// One part of the body of a call; whether it was taken.
+pub async fn upload(session: &session::Client, call: u32, bytes: &[u8], end: bool) -> bool {
+    let mut request = session.upload_request();
+    let mut to = request.get();
+    to.set_call(call);
+    to.set_bytes(bytes);
+    to.set_end(end);
+    request.send().promise.await.unwrap().get().unwrap().get_taken()
+}
+
 fn read(reply: reply::Reader<'_>) -> Result<Outcome, capnp::Error> {
     let record = reply.get_record()?;
     let verdict = record.get_verdict()?;
+    let mut rest = None;
     let got = match reply.which()? {
         reply::Response(response) => {
             let response = response?;
+            rest = if response.has_stream() { Some(Rest(response.get_stream()?)) } else { None };
             let header = |header: mayfly_schemas::bridge_capnp::header::Reader<'_>| {
                 let value = String::from_utf8_lossy(header.get_value().unwrap()).into_owned();
                 (header.get_name().unwrap().to_string().unwrap(), value)
@@ -367,6 +469,7 @@ fn read(reply: reply::Reader<'_>) -> Result<Outcome, capnp::Error> {
         micros: record.get_micros(),
         bytes_in: record.get_bytes_in(),
         bytes_out: record.get_bytes_out(),
+        rest,
     })
 }
 

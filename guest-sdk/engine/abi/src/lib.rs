@@ -15,7 +15,8 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum EffectKind {
-    /// `meta`: `{"method", "url", "headers": [[name, value]], "redirect": "follow|error|manual"}`; `body`: the bytes.
+    /// `meta`: `{"method", "url", "headers": [[name, value]], "redirect": "follow|error|manual", "upload": bool?}`; `body`:
+    /// the bytes, unless `upload` says that they come by `Write` to the stream `number`.
     Fetch = 1,
     /// `meta`: `{"tool": "github.repos.get"}`; `body`: the arguments as JSON.
     Call = 2,
@@ -30,14 +31,24 @@ pub enum EffectKind {
     /// The run is over; `meta`: `{"kind": "exception|syntax|not_serializable|memory_limit", "name", "message", "stack",
     /// "path"?}`.
     Error = 7,
+    /// `meta`: `{"stream": 5}`: wants the next bytes of the body of the fetch 5's reply, or of the HTTP request (0).
+    /// `Cancel` with the stream's number, once its fetch is answered, says that nobody wants the rest.
+    Read = 8,
+    /// `meta`: `{"stream": 5, "end": false}`; `body`: the next bytes of the fetch 5's body, or of the HTTP response (0).
+    /// Answered when there is room for more.
+    Write = 9,
+    /// The HTTP response's head, once: `meta`: `{"status", "headers": [[name, value]], "stream": bool}`; `body`: its bytes, or
+    /// with `stream` the first of them, and `Write` to stream 0 brings the others. Not answered; `number` is 0.
+    Respond = 10,
 }
 
 /// How an effect ended, as the guest is told. `meta` and `body` as described at the variants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum OutcomeKind {
-    /// Timer: both empty. Fetch: `meta` `{"status", "status_text", "headers": [[name, value]], "url", "redirected"}`,
-    /// `body` the bytes. Call: `body` the result as JSON (empty: `undefined`).
+    /// Timer, Write: both empty. Fetch: `meta` `{"status", "status_text", "headers": [[name, value]], "url", "redirected",
+    /// "stream"}`, `body` the bytes, or with `stream` the first of them. Call: `body` the result as JSON (empty:
+    /// `undefined`). Read: `body` the next bytes, `meta` empty, or `{"end":true}` when no more follow.
     Fulfilled = 1,
     /// `meta`: `{"name": "PolicyError|ToolError|TypeError|TimeoutError|...", "message", ...}`, where every further field
     /// becomes a property of the error object (`reason`, `rule`, `method`, `url`, `tool`, `status`); `body` empty.
@@ -47,7 +58,9 @@ pub enum OutcomeKind {
 impl EffectKind {
     fn from_byte(byte: u8) -> Option<Self> {
         use EffectKind::*;
-        [Fetch, Call, Timer, Cancel, Log, Result, Error].into_iter().find(|kind| *kind as u8 == byte)
+        [Fetch, Call, Timer, Cancel, Log, Result, Error, Read, Write, Respond]
+            .into_iter()
+            .find(|kind| *kind as u8 == byte)
     }
 }
 
@@ -68,14 +81,18 @@ pub struct Stimulus {
     pub seed: [u8; 32],
 }
 
-/// `mayfly-start`: `stimulus, heap_bytes_max: u32, input: blob (JSON), modules: u32, then name: blob, bytecode: blob each`.
-/// The first module is the main one.
+/// `mayfly-start`: `stimulus, heap_bytes_max: u32, is_request: u8, input: blob (JSON), body: blob, modules: u32, then name:
+/// blob, bytecode: blob each`. The first module is the main one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Start<'a> {
     pub stimulus: Stimulus,
     /// QuickJS' own memory limit in bytes.
     pub heap_bytes_max: u32,
+    /// The run answers an HTTP request: `input` is `{"method", "url", "headers": [[name, value]], "stream": bool}`, `body` its
+    /// bytes, or with `stream` the first of them. Otherwise `input` is the run's input, and `body` is empty.
+    pub is_request: bool,
     pub input: &'a [u8],
+    pub body: &'a [u8],
     pub modules: Vec<(&'a str, &'a [u8])>,
 }
 
@@ -89,15 +106,18 @@ pub struct Deliver<'a> {
     pub body: &'a [u8],
 }
 
-/// `mayfly-compile` and `mayfly-transpile`: `name: blob, source: blob`. Compile takes JavaScript, transpile TypeScript.
+/// `mayfly-compile` and `mayfly-transpile`: `name: blob, source: blob, map: blob`. Transpile takes TypeScript and no map;
+/// compile takes JavaScript and the source map that transpile made with it (empty: positions stay those of `source`).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Source<'a> {
     pub name: &'a str,
     pub source: &'a [u8],
+    pub map: &'a [u8],
 }
 
 /// Answer of `mayfly-compile` and `mayfly-transpile`: `ok: u8, first: blob, second: blob`.
-/// Compile: bytecode and nothing. Transpile: JavaScript and its source map (JSON, version 3, without `sourcesContent`).
+/// Compile: bytecode, whose positions are those that the map leads to, and nothing. Transpile: JavaScript and its source
+/// map (JSON, version 3, without `sourcesContent`).
 /// With `ok` 0, first is `{"name", "message", "line", "column"}` (lines and columns from 1), second is empty.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer<'a> {
@@ -130,7 +150,9 @@ impl Start<'_> {
     pub fn write(&self, out: &mut Vec<u8>) {
         write_stimulus(out, &self.stimulus);
         out.extend_from_slice(&self.heap_bytes_max.to_le_bytes());
+        out.push(u8::from(self.is_request));
         write_blob(out, self.input);
+        write_blob(out, self.body);
         out.extend_from_slice(&(self.modules.len() as u32).to_le_bytes());
         for (name, bytecode) in &self.modules {
             write_blob(out, name.as_bytes());
@@ -142,7 +164,9 @@ impl Start<'_> {
         let mut reader = Reader(bytes);
         let stimulus = reader.stimulus()?;
         let heap_bytes_max = reader.u32("heap limit")?;
+        let is_request = reader.u8("is request")? == 1;
         let input = reader.blob("input")?;
+        let body = reader.blob("body")?;
         let count = reader.u32("module count")?;
         if count > MODULES_MAX {
             return Err(Malformed("module count"));
@@ -150,7 +174,7 @@ impl Start<'_> {
         let modules = (0..count)
             .map(|_| Ok((reader.text("module name")?, reader.blob("bytecode")?)))
             .collect::<Result<_, Malformed>>()?;
-        Ok(Start { stimulus, heap_bytes_max, input, modules })
+        Ok(Start { stimulus, heap_bytes_max, is_request, input, body, modules })
     }
 }
 
@@ -173,11 +197,12 @@ impl Source<'_> {
     pub fn write(&self, out: &mut Vec<u8>) {
         write_blob(out, self.name.as_bytes());
         write_blob(out, self.source);
+        write_blob(out, self.map);
     }
 
     pub fn read(bytes: &[u8]) -> Result<Source<'_>, Malformed> {
         let mut reader = Reader(bytes);
-        Ok(Source { name: reader.text("name")?, source: reader.blob("source")? })
+        Ok(Source { name: reader.text("name")?, source: reader.blob("source")?, map: reader.blob("map")? })
     }
 }
 

@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 pub const FILE: &str = "DIGESTS";
 
 /// Folders and files that the artifacts are made of, from the repository's root. Tests and documents are not among them.
-const INPUTS: [&str; 13] = [
+const INPUTS: [&str; 14] = [
     "guest-sdk/engine/Cargo.toml",
     "guest-sdk/engine/Cargo.lock",
     "guest-sdk/engine/abi",
+    "guest-sdk/engine/advice",
     "guest-sdk/engine/intl/Cargo.toml",
     "guest-sdk/engine/intl/build",
     "guest-sdk/engine/intl/data",

@@ -63,7 +63,7 @@ fn prepared(wasm: &[u8], wasm_stack_bytes: usize) -> Result<InstancePre<()>> {
 fn bytecode(pre: &InstancePre<()>, name: &str, source: &[u8]) -> Result<Vec<u8>> {
     let mut isolate = Isolate::new(pre)?;
     let mut frame = vec![];
-    Source { name, source }.write(&mut frame);
+    Source { name, source, map: b"" }.write(&mut frame);
     let bytes = isolate.call(isolate.compile.clone(), &frame)?;
     let answer = Answer::read(&bytes).map_err(|malformed| anyhow::anyhow!("{malformed:?}"))?;
     if !answer.ok {
@@ -102,8 +102,15 @@ pub fn try_file(wasm: &[u8], arguments: &[&str]) -> Result<()> {
     }
     let modules = modules.iter().map(|(name, bytecode)| (*name, bytecode.as_slice())).collect();
     let mut frame = vec![];
-    Start { stimulus: stimulus(0), heap_bytes_max: memory_mib * MIB, input: input.as_bytes(), modules }
-        .write(&mut frame);
+    Start {
+        stimulus: stimulus(0),
+        heap_bytes_max: memory_mib * MIB,
+        is_request: false,
+        input: input.as_bytes(),
+        body: b"",
+        modules,
+    }
+    .write(&mut frame);
 
     let mut isolate = Isolate::new(&pre)?;
     let mut answer = isolate.call(isolate.start.clone(), &frame)?;

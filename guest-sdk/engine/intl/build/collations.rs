@@ -14,9 +14,31 @@ use std::fmt::Write;
 /// Languages whose order is not that of Unicode's root, and kinds beside the standard one. Traditional Chinese is left
 /// out: its order by strokes is as large as all others together but those of East Asia.
 const CARRIED: [(&str, &str); 25] = [
-    ("cs", ""), ("da", ""), ("es", ""), ("fi", ""), ("hi", ""), ("hr", ""), ("hu", ""), ("ja", ""), ("ko", ""), ("no", ""), ("pl", ""),
-    ("ro", ""), ("sk", ""), ("sl", ""), ("sv", ""), ("tr", ""), ("uk", ""), ("vi", ""), ("zh", ""), ("de", "phonebk"), ("de-AT", "phonebk"),
-    ("es", "trad"), ("fi", "trad"), ("sv", "trad"), ("zh-Hant", ""),
+    ("cs", ""),
+    ("da", ""),
+    ("es", ""),
+    ("fi", ""),
+    ("hi", ""),
+    ("hr", ""),
+    ("hu", ""),
+    ("ja", ""),
+    ("ko", ""),
+    ("no", ""),
+    ("pl", ""),
+    ("ro", ""),
+    ("sk", ""),
+    ("sl", ""),
+    ("sv", ""),
+    ("tr", ""),
+    ("uk", ""),
+    ("vi", ""),
+    ("zh", ""),
+    ("de", "phonebk"),
+    ("de-AT", "phonebk"),
+    ("es", "trad"),
+    ("fi", "trad"),
+    ("sv", "trad"),
+    ("zh-Hant", ""),
 ];
 
 pub fn write(pack: &mut Pack) -> String {

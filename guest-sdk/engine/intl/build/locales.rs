@@ -10,12 +10,34 @@ use std::path::Path;
 
 /// In the order of `Section` in `src/data.rs`.
 const SECTIONS: [&str; 11] = [
-    "numbers", "currencies", "units", "lists", "dates", "fields", "zones", "languages", "regions", "scripts", "calendars",
+    "numbers",
+    "currencies",
+    "units",
+    "lists",
+    "dates",
+    "fields",
+    "zones",
+    "languages",
+    "regions",
+    "scripts",
+    "calendars",
 ];
 /// In the order of `Common` in `src/data.rs`.
 const COMMON: [&str; 14] = [
-    "plurals", "ordinals", "ranges", "digits", "symbols", "fractions", "hours", "periods", "weeks", "calendars", "zones", "metazones",
-    "golden", "units",
+    "plurals",
+    "ordinals",
+    "ranges",
+    "digits",
+    "symbols",
+    "fractions",
+    "hours",
+    "periods",
+    "weeks",
+    "calendars",
+    "zones",
+    "metazones",
+    "golden",
+    "units",
 ];
 
 type Lines = BTreeMap<String, String>;
@@ -52,10 +74,15 @@ pub fn write(folder: &Path, pack: &mut Pack) -> String {
     for tag in &tags {
         let entry = match (locales.get(*tag), aliases.get(*tag)) {
             (Some(locale), _) => match &locale.parent {
-                Some(parent) => format!("Entry::Child({}, {})", place(parent), pack.add(changes(locale, &keys).as_bytes())),
+                Some(parent) => {
+                    format!("Entry::Child({}, {})", place(parent), pack.add(changes(locale, &keys).as_bytes()))
+                }
                 None => {
-                    let pieces: Vec<String> =
-                        SECTIONS.iter().zip(&keys).map(|(name, keys)| pack.add(values(locale, name, keys).as_bytes())).collect();
+                    let pieces: Vec<String> = SECTIONS
+                        .iter()
+                        .zip(&keys)
+                        .map(|(name, keys)| pack.add(values(locale, name, keys).as_bytes()))
+                        .collect();
                     format!("Entry::Base([{}])", pieces.join(", "))
                 }
             },

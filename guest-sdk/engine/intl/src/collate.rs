@@ -3,8 +3,8 @@
 //! Security boundary: no.
 
 use crate::data::COLLATIONS;
-use icu_collator::preferences::CollationCaseFirst;
 use icu_collator::options::{AlternateHandling, CaseLevel, CollatorOptions, MaxVariable, Strength};
+use icu_collator::preferences::CollationCaseFirst;
 use icu_collator::provider::*;
 use icu_collator::{Collator, CollatorPreferences};
 use icu_locale::Locale;
@@ -34,10 +34,10 @@ pub struct Options<'a> {
 
 pub struct Comparer(Collator);
 
-
 /// Kinds of collation that a language has besides the standard one.
 pub fn kinds(language: &str) -> Vec<&'static str> {
-    let own = COLLATIONS.iter().filter(|(locale, kind, _)| !kind.is_empty() && locale.split('-').next() == Some(language));
+    let own =
+        COLLATIONS.iter().filter(|(locale, kind, _)| !kind.is_empty() && locale.split('-').next() == Some(language));
     let mut kinds: Vec<&str> = own.map(|(_, kind, _)| *kind).collect();
     kinds.dedup();
     kinds
@@ -61,7 +61,8 @@ impl Comparer {
             Sensitivity::Accent => Strength::Secondary,
             Sensitivity::Variant => Strength::Tertiary,
         });
-        choices.case_level = Some(if options.sensitivity == Sensitivity::Case { CaseLevel::On } else { CaseLevel::Off });
+        choices.case_level =
+            Some(if options.sensitivity == Sensitivity::Case { CaseLevel::On } else { CaseLevel::Off });
         choices.alternate_handling =
             Some(if options.ignore_punctuation { AlternateHandling::Shifted } else { AlternateHandling::NonIgnorable });
         choices.max_variable = Some(MaxVariable::Punctuation);
@@ -91,7 +92,8 @@ impl DataProvider<CollationTailoringV1> for Carried {
         let missing = || DataErrorKind::IdentifierNotFound.with_req(CollationTailoringV1::INFO, request);
         // The metadata of a locale lie where its tailoring lies, and know the way there.
         let metadata: DataResponse<CollationMetadataV1> = Baked.load(request)?;
-        let places = [Some(*request.id.locale), metadata.metadata.locale].into_iter().flatten().map(|locale| locale.to_string());
+        let places =
+            [Some(*request.id.locale), metadata.metadata.locale].into_iter().flatten().map(|locale| locale.to_string());
         let carried = |place: String| COLLATIONS.iter().find(|(locale, own, _)| *locale == place && *own == kind);
         let (.., piece) = places.filter_map(carried).next().ok_or_else(missing)?;
         let data: CollationData<'static> = postcard::from_bytes(piece.inflate_once()).map_err(|_| missing())?;

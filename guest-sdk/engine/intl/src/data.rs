@@ -91,7 +91,11 @@ impl Piece {
         if let Some(lines) = KEPT.with_borrow(|kept| kept.get(&self.at).copied()) {
             return lines;
         }
-        let lines = if self.length == 0 { Lines::default() } else { Lines::of(std::str::from_utf8(self.inflate()).unwrap_or_default()) };
+        let lines = if self.length == 0 {
+            Lines::default()
+        } else {
+            Lines::of(std::str::from_utf8(self.inflate()).unwrap_or_default())
+        };
         let lines: &'static Lines = Box::leak(Box::new(lines));
         if self.length > 0 {
             KEPT.with_borrow_mut(|kept| kept.insert(self.at, lines));

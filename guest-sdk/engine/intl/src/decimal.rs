@@ -103,7 +103,8 @@ impl Decimal {
 
     fn exceeds_f64(&self) -> bool {
         let text: String = self.digits.iter().map(|digit| char::from(b'0' + digit)).collect();
-        let value: Result<f64, _> = format!("{}e{}", text, i64::from(self.top) - (self.digits.len() as i64 - 1)).parse();
+        let value: Result<f64, _> =
+            format!("{}e{}", text, i64::from(self.top) - (self.digits.len() as i64 - 1)).parse();
         value.is_ok_and(f64::is_infinite)
     }
 }

@@ -30,7 +30,8 @@ fn language(data: Data, short: bool, dialect: bool, code: &str) -> Option<String
     let name = |code: &str| plain(data, Section::Languages, short, code);
     let subtags: Vec<&str> = code.split('-').collect();
     let (language, rest) = subtags.split_first()?;
-    let script = rest.first().copied().filter(|subtag| subtag.len() == 4 && !subtag.starts_with(|c: char| c.is_ascii_digit()));
+    let script =
+        rest.first().copied().filter(|subtag| subtag.len() == 4 && !subtag.starts_with(|c: char| c.is_ascii_digit()));
     let region = rest.get(usize::from(script.is_some())).copied().filter(|subtag| matches!(subtag.len(), 2 | 3));
     // A name of the whole comes first, but only of the whole: "English (Latin, United States)".
     let with: Vec<&str> = script.into_iter().chain(region).collect();
@@ -38,9 +39,16 @@ fn language(data: Data, short: bool, dialect: bool, code: &str) -> Option<String
     let found = if dialect { name(&whole).map(|name| (name, with)) } else { None };
     let found = found.or_else(|| name(language).map(|name| (name, Vec::new())));
     let (base, covered) = found?;
-    let script_name = script.filter(|script| !covered.contains(script)).map(|code| plain(data, Section::Scripts, short, code).unwrap_or(code.to_owned()));
-    let region_name = region.filter(|region| !covered.contains(region)).map(|code| plain(data, Section::Regions, short, code).unwrap_or(code.to_owned()));
-    let variants = rest.iter().skip(usize::from(script.is_some()) + usize::from(region.is_some())).map(|variant| variant.to_uppercase());
+    let script_name = script
+        .filter(|script| !covered.contains(script))
+        .map(|code| plain(data, Section::Scripts, short, code).unwrap_or(code.to_owned()));
+    let region_name = region
+        .filter(|region| !covered.contains(region))
+        .map(|code| plain(data, Section::Regions, short, code).unwrap_or(code.to_owned()));
+    let variants = rest
+        .iter()
+        .skip(usize::from(script.is_some()) + usize::from(region.is_some()))
+        .map(|variant| variant.to_uppercase());
     let details: Vec<String> = script_name.into_iter().chain(region_name).chain(variants).collect();
     let [pattern, separator] = data.list(Section::Languages, "patterns");
     let brackets = |text: String| text.replace('(', "[").replace(')', "]").replace('（', "［").replace('）', "］");

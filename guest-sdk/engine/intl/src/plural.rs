@@ -118,9 +118,9 @@ impl Relation {
     }
 
     fn holds(&self, operands: &Operands) -> bool {
-        let within = operands.get(self.operand, self.modulus).is_some_and(|value| {
-            self.ranges.iter().any(|(from, to)| (*from..=*to).contains(&value))
-        });
+        let within = operands
+            .get(self.operand, self.modulus)
+            .is_some_and(|value| self.ranges.iter().any(|(from, to)| (*from..=*to).contains(&value)));
         within != self.negated
     }
 }
@@ -166,7 +166,10 @@ impl Rules {
         let holds = |alternatives: &Vec<Vec<Relation>>| {
             alternatives.iter().any(|all| all.iter().all(|relation| relation.holds(operands)))
         };
-        self.rules.iter().find(|(_, alternatives)| holds(alternatives)).map_or(Category::Other, |(category, _)| *category)
+        self.rules
+            .iter()
+            .find(|(_, alternatives)| holds(alternatives))
+            .map_or(Category::Other, |(category, _)| *category)
     }
 
     /// The category of a range between two numbers of these categories.
@@ -177,9 +180,8 @@ impl Rules {
 
     /// Every category that the language has, in CLDR's order.
     pub fn categories(&self) -> Vec<Category> {
-        let has = |category: &Category| {
-            *category == Category::Other || self.rules.iter().any(|(known, _)| known == category)
-        };
+        let has =
+            |category: &Category| *category == Category::Other || self.rules.iter().any(|(known, _)| known == category);
         Category::ALL.into_iter().filter(has).collect()
     }
 }
@@ -191,7 +193,12 @@ pub struct Forms(Vec<(Category, &'static str)>);
 impl Forms {
     pub fn parse(entries: impl Iterator<Item = &'static str>) -> Forms {
         let known = |name: &str| Category::ALL.into_iter().find(|category| category.name() == name);
-        Forms(entries.filter_map(|entry| entry.split_once('=')).filter_map(|(name, form)| Some((known(name)?, form))).collect())
+        Forms(
+            entries
+                .filter_map(|entry| entry.split_once('='))
+                .filter_map(|(name, form)| Some((known(name)?, form)))
+                .collect(),
+        )
     }
 
     pub fn get(&self, category: Category) -> Option<&'static str> {

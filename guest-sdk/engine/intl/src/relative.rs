@@ -51,7 +51,8 @@ impl RelativeTimeFormat {
         let direction = if value.negative { "past" } else { "future" };
         let size = Decimal { negative: false, ..value.clone() };
         let category = self.number.category_of(&size);
-        let pattern = entry(&format!("{direction}.{}", category.name())).or_else(|| entry(&format!("{direction}.other")))?;
+        let pattern =
+            entry(&format!("{direction}.{}", category.name())).or_else(|| entry(&format!("{direction}.other")))?;
         let number = self.number.format(&size);
         fill(pattern, &mut out, |_, out| out.append(&number));
         Some(out)

@@ -14,7 +14,9 @@ pub enum Granularity {
 /// Ends of the segments, and of words whether they are any.
 pub fn segment(text: &str, granularity: Granularity) -> Vec<(u32, bool)> {
     let units: Vec<u16> = text.encode_utf16().collect();
-    let plain = |ends: &mut dyn Iterator<Item = usize>| ends.map(|end| (end as u32, false)).filter(|(end, _)| *end > 0).collect();
+    let plain = |ends: &mut dyn Iterator<Item = usize>| {
+        ends.map(|end| (end as u32, false)).filter(|(end, _)| *end > 0).collect()
+    };
     match granularity {
         Granularity::Grapheme => plain(&mut GraphemeClusterSegmenter::new().segment_utf16(&units)),
         Granularity::Sentence => plain(&mut SentenceSegmenter::new(Default::default()).segment_utf16(&units)),

@@ -88,8 +88,9 @@ impl Engine {
         evaluated: Promise<'js>,
         namespace: Object<'js>,
         input: Value<'js>,
+        is_request: bool,
     ) -> Result<()> {
-        call(ctx, &self.entries.start, (evaluated, namespace, input))
+        call(ctx, &self.entries.start, (evaluated, namespace, input, is_request))
     }
 
     /// Settles the promise that waits under `number`; the body is fetched by the prelude (`delivery.rs`).
@@ -102,9 +103,9 @@ impl Engine {
         call(ctx, &self.entries.describe, (value,))
     }
 
-    /// Logs the reason of a rejection that nobody handled.
-    pub fn uncaught<'js>(&self, ctx: &Ctx<'js>, reason: Value<'js>) -> Result<()> {
-        call(ctx, &self.entries.uncaught, (reason,))
+    /// Tells the script of a rejection that nobody handled, or logs it.
+    pub fn uncaught<'js>(&self, ctx: &Ctx<'js>, promise: Value<'js>, reason: Value<'js>) -> Result<()> {
+        call(ctx, &self.entries.uncaught, (reason, promise))
     }
 
     /// How many effects the script waits for.

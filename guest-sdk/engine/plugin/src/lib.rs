@@ -5,18 +5,25 @@
 
 mod brands;
 mod compile;
+mod compression;
+mod crypto;
 mod delivery;
 mod effects;
+mod encodings;
 mod engine;
 mod intl;
 mod json;
 mod limits;
+mod mappings;
 mod modules;
 mod natives;
+mod patterns;
+mod positions;
 mod prelude;
 mod rejections;
 mod report;
 mod serialize;
+mod stacks;
 mod stimulus;
 mod text;
 mod turn;
@@ -93,7 +100,7 @@ unsafe extern "C" fn mayfly_deliver(pointer: *mut u8, length: usize) -> *const [
     effects::pair()
 }
 
-/// `Source` (JavaScript) in, `Answer` (bytecode) out.
+/// `Source` (JavaScript and its map) in, `Answer` (bytecode) out.
 ///
 /// # Safety
 /// As for `mayfly-start`.
@@ -102,7 +109,7 @@ unsafe extern "C" fn mayfly_compile(pointer: *mut u8, length: usize) -> *const [
     // SAFETY: as this function demands.
     let frame = unsafe { take(pointer, length) };
     let compiled = match (Source::read(&frame), engine::get()) {
-        (Ok(source), Some(engine)) => engine.with(|ctx| compile::compile(&ctx, source.name, source.source)),
+        (Ok(source), Some(engine)) => engine.with(|ctx| compile::compile(&ctx, &source)),
         _ => Err(br#"{"name":"InternalError","message":"malformed compile frame","line":1,"column":1}"#.to_vec()),
     };
     let (ok, first) = match &compiled {

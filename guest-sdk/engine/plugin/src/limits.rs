@@ -8,6 +8,12 @@
 /// RangeError; with less, the deepest ones end in a clean trap. `build-engine try --stack KIB` shows it.
 pub const STACK_BYTES_MAX: usize = 256 * 1024;
 
+/// What the stack may grow beyond that while an error's own stack is told.
+pub const STACK_REPORT_BYTES: usize = 64 * 1024;
+
+/// Text of an error's message that its stack repeats, in bytes.
+pub const STACK_HEAD_BYTES_MAX: usize = 8 * 1024;
+
 /// QuickJS looks for cycles when this much was allocated since the last time, in bytes. Most runs never get there:
 /// a collection touches every object, and with that every page of the snapshot.
 pub const GC_THRESHOLD_BYTES: usize = 4 << 20;
@@ -29,3 +35,15 @@ pub const RANDOM_BYTES_MAX: usize = 65_536;
 
 /// Unhandled rejections that are remembered for the end of the turn.
 pub const REJECTIONS_MAX: usize = 32;
+
+/// Compression streams that a script has open at once.
+pub const ZSTREAMS_MAX: usize = 64;
+
+/// What one chunk of a compressed stream may unpack to, in bytes.
+pub const INFLATED_BYTES_MAX: usize = 32 << 20;
+/// Modulus of an RSA key, in bits. Below, a key is broken by anybody; above, one operation takes a second or more.
+pub const RSA_BITS_MIN: usize = 1024;
+pub const RSA_BITS_MAX: usize = 8192;
+
+/// Public exponent of an RSA key: a larger one buys nothing, and makes whoever checks a signature work.
+pub const RSA_EXPONENT_MAX: u64 = (1 << 33) - 1;

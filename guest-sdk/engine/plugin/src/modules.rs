@@ -2,6 +2,7 @@
 //! May touch: the list of modules of this turn; nothing can be fetched from anywhere.
 //! Security boundary: no.
 
+use mayfly_advice::is_relative;
 use rquickjs::loader::{ImportAttributes, Loader, Resolver};
 use rquickjs::module::Declared;
 use rquickjs::{Ctx, Error, Exception, Module, Result};
@@ -97,10 +98,6 @@ impl Loader for Modules {
     }
 }
 
-fn is_relative(name: &str) -> bool {
-    name.starts_with("./") || name.starts_with("../") || name == "." || name == ".."
-}
-
 /// `name` relative to the folder of `base`; `..` above the top stays at the top. The prelude's own modules import
 /// each other in the same way.
 fn join(base: &str, name: &str) -> String {
@@ -137,12 +134,5 @@ fn missing(ctx: &Ctx<'_>, base: &str, name: &str, list: &[(String, Option<Vec<u8
 }
 
 fn not_available(ctx: &Ctx<'_>, name: &str) -> Error {
-    Exception::throw_type(
-        ctx,
-        &format!(
-            "Cannot import '{name}': packages and Node modules are not available in Mayfly. Use the global web \
-             platform (fetch, URL, crypto, TextEncoder, structuredClone, ...) and `tools.*`; modules given with the \
-             run can be imported by a relative path ('./name.ts')."
-        ),
-    )
+    Exception::throw_type(ctx, &mayfly_advice::import(name))
 }

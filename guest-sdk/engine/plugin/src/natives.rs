@@ -5,12 +5,13 @@
 use crate::engine;
 use crate::limits::RANDOM_BYTES_MAX;
 use crate::text::{Body, Text};
-use crate::{brands, delivery, effects, intl, json, report, serialize, stimulus, urls};
+use crate::{
+    brands, compression, crypto, delivery, effects, encodings, intl, json, patterns, report, serialize, stacks,
+    stimulus, urls,
+};
 use mayfly_abi::EffectKind;
 use rquickjs::function::Opt;
-use rquickjs::{
-    Array, Ctx, Exception, Function, IntoJs, Object, Promise, Result, String as JsString, TypedArray, Value, qjs,
-};
+use rquickjs::{Array, Ctx, Exception, Function, IntoJs, Object, Promise, Result, TypedArray, Value, qjs};
 
 /// The object that `guest-sdk/js/native.ts` describes.
 pub fn object<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
@@ -19,6 +20,7 @@ pub fn object<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
     math.set("random", Function::new(ctx.clone(), stimulus::random_f64)?.with_name("random")?)?;
     natives.set("emit", Function::new(ctx.clone(), emit)?)?;
     natives.set("emitFetch", Function::new(ctx.clone(), emit_fetch)?)?;
+    natives.set("emitRespond", Function::new(ctx.clone(), emit_respond)?)?;
     natives.set("headerName", Function::new(ctx.clone(), header_name)?)?;
     natives.set("headerValue", Function::new(ctx.clone(), header_value)?)?;
     natives.set("fail", Function::new(ctx.clone(), fail)?)?;
@@ -29,11 +31,16 @@ pub fn object<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
     natives.set("bodyBytes", Function::new(ctx.clone(), delivery::bytes)?)?;
     natives.set("setConvert", Function::new(ctx.clone(), serialize::set_convert)?)?;
     natives.set("emitJson", Function::new(ctx.clone(), serialize::emit_json)?)?;
-    natives.set("utf8Encode", Function::new(ctx.clone(), utf8_encode)?)?;
-    natives.set("utf8Decode", Function::new(ctx.clone(), utf8_decode)?)?;
     brands::register(ctx, &natives)?;
     natives.set("promiseState", Function::new(ctx.clone(), promise_state)?)?;
+    natives.set("proxyTarget", Function::new(ctx.clone(), proxy_target)?)?;
+    natives.set("advice", Function::new(ctx.clone(), advice)?)?;
+    stacks::register(ctx)?;
+    encodings::register(ctx, &natives)?;
     urls::register(ctx, &natives)?;
+    patterns::register(ctx, &natives)?;
+    compression::register(ctx, &natives)?;
+    crypto::register(ctx, &natives)?;
     intl::register(ctx, &natives)?;
     Ok(natives)
 }
@@ -43,6 +50,8 @@ fn emit(ctx: Ctx<'_>, kind: u8, number: u32, meta: Text, body: Opt<Body>) -> Res
         3 => EffectKind::Timer,
         4 => EffectKind::Cancel,
         5 => EffectKind::Log,
+        8 => EffectKind::Read,
+        9 => EffectKind::Write,
         _ => return Err(Exception::throw_internal(&ctx, "no such effect")),
     };
     let body = body.0.map(|body| body.0).unwrap_or_default();
@@ -56,6 +65,7 @@ fn emit_fetch<'js>(
     url: Text,
     redirect: Text,
     headers: Array<'js>,
+    upload: bool,
     body: Opt<Body>,
 ) -> Result<()> {
     let mut meta = String::with_capacity(128 + url.0.len());
@@ -63,18 +73,33 @@ fn emit_fetch<'js>(
         meta.push_str(name);
         json::quote(&mut meta, &value.0);
     }
-    meta.push_str(",\"headers\":[");
-    for (at, pair) in headers.iter::<Array<'js>>().enumerate() {
-        let pair = pair?;
-        meta.push_str(if at == 0 { "[" } else { ",[" });
-        json::quote(&mut meta, &pair.get::<Text>(0)?.0);
-        meta.push(',');
-        json::quote(&mut meta, &pair.get::<Text>(1)?.0);
-        meta.push(']');
-    }
-    meta.push_str("]}");
+    push_headers(&mut meta, &headers)?;
+    meta.push_str(if upload { ",\"upload\":true}" } else { "}" });
     let body = body.0.map(|body| body.0).unwrap_or_default();
     effects::push(EffectKind::Fetch, number, meta.as_bytes(), &body).map_err(|_| rquickjs::Error::Allocation)
+}
+
+/// The Respond frame.
+fn emit_respond<'js>(status: u16, headers: Array<'js>, stream: bool, body: Opt<Body>) -> Result<()> {
+    let mut meta = format!("{{\"status\":{status}");
+    push_headers(&mut meta, &headers)?;
+    meta.push_str(if stream { ",\"stream\":true}" } else { "}" });
+    let body = body.0.map(|body| body.0).unwrap_or_default();
+    effects::push(EffectKind::Respond, 0, meta.as_bytes(), &body).map_err(|_| rquickjs::Error::Allocation)
+}
+
+fn push_headers(meta: &mut String, headers: &Array<'_>) -> Result<()> {
+    meta.push_str(",\"headers\":[");
+    for (at, pair) in headers.iter::<Array<'_>>().enumerate() {
+        let pair = pair?;
+        meta.push_str(if at == 0 { "[" } else { ",[" });
+        json::quote(meta, &pair.get::<Text>(0)?.0);
+        meta.push(',');
+        json::quote(meta, &pair.get::<Text>(1)?.0);
+        meta.push(']');
+    }
+    meta.push(']');
+    Ok(())
 }
 
 /// A header's name in lower case, or `null` where it is none (RFC 9110, 5.6.2).
@@ -113,20 +138,6 @@ fn fill_random(ctx: Ctx<'_>, view: TypedArray<'_, u8>) -> Result<()> {
     Ok(())
 }
 
-fn utf8_encode<'js>(ctx: Ctx<'js>, text: Text) -> Result<TypedArray<'js, u8>> {
-    TypedArray::new_copy(ctx, text.0)
-}
-
-/// Text of UTF-8 bytes; `null` when `fatal` and the bytes are not UTF-8.
-fn utf8_decode<'js>(ctx: Ctx<'js>, view: TypedArray<'js, u8>, fatal: bool) -> Result<Value<'js>> {
-    let bytes = view.as_bytes().unwrap_or_default();
-    match std::str::from_utf8(bytes) {
-        Ok(text) => JsString::from_str(ctx.clone(), text)?.into_js(&ctx),
-        Err(_) if fatal => Ok(Value::new_null(ctx)),
-        Err(_) => JsString::from_str(ctx.clone(), &String::from_utf8_lossy(bytes))?.into_js(&ctx),
-    }
-}
-
 /// `[state, result]` of a promise, for the console: 0 pending, 1 fulfilled, 2 rejected.
 fn promise_state<'js>(ctx: Ctx<'js>, promise: Promise<'js>) -> Result<Array<'js>> {
     // SAFETY: `promise` is a live promise of `ctx`; the result is owned by the caller.
@@ -139,4 +150,31 @@ fn promise_state<'js>(ctx: Ctx<'js>, promise: Promise<'js>) -> Result<Array<'js>
     pair.set(0, state)?;
     pair.set(1, result)?;
     Ok(pair)
+}
+
+/// What a proxy stands for; `null` where it was revoked, or is none.
+fn proxy_target<'js>(ctx: Ctx<'js>, proxy: Value<'js>) -> Value<'js> {
+    // SAFETY: `proxy` is a live value, and asked only where it is a proxy; the result is owned by the caller.
+    let target = unsafe {
+        if !qjs::JS_IsProxy(proxy.as_raw()) {
+            return Value::new_null(ctx);
+        }
+        Value::from_raw(ctx.clone(), qjs::JS_GetProxyTarget(ctx.as_raw().as_ptr(), proxy.as_raw()))
+    };
+    if target.is_object() {
+        return target;
+    }
+    // A revoked proxy throws.
+    drop(ctx.catch());
+    Value::new_null(ctx)
+}
+
+/// What to use instead of something that is not there; "" where nothing is known.
+fn advice(kind: Text, name: Text) -> String {
+    match kind.0.as_str() {
+        "global" => mayfly_advice::global(&name.0).unwrap_or_default().to_owned(),
+        "process" => mayfly_advice::process_member(&name.0),
+        "require" => mayfly_advice::require(&name.0),
+        _ => String::new(),
+    }
 }

@@ -32,11 +32,11 @@ pub fn track<'js>(ctx: Ctx<'js>, promise: Value<'js>, reason: Value<'js>, handle
     OPEN.replace(open);
 }
 
-/// Reasons of the promises that are still without a handler.
-pub fn take<'js>(ctx: &Ctx<'js>) -> Vec<Value<'js>> {
+/// The promises that are still without a handler, each with its reason.
+pub fn take<'js>(ctx: &Ctx<'js>) -> Vec<(Value<'js>, Value<'js>)> {
     let restore = |rejection: Rejection| {
-        drop(rejection.promise.restore(ctx));
-        rejection.reason.restore(ctx).ok()
+        let (promise, reason) = (rejection.promise.restore(ctx), rejection.reason.restore(ctx));
+        promise.ok().zip(reason.ok())
     };
     OPEN.take().into_iter().filter_map(restore).collect()
 }

@@ -40,7 +40,11 @@ fn turn(stimulus: &Stimulus, event: impl FnOnce(&Ctx<'_>, &Engine) -> Result<()>
             let value = thrown_by(&ctx, error);
             report::thrown(&ctx, engine, value);
         }
-        let lost = run_jobs(&ctx);
+        let mut lost = run_jobs(&ctx);
+        // What a script does when it is told of a rejection can make jobs, and rejections.
+        while tell_rejections(&ctx, engine) {
+            lost = run_jobs(&ctx).or(lost);
+        }
         end(&ctx, engine, lost);
     });
     stimulus::end_turn();
@@ -57,7 +61,7 @@ fn begin(ctx: &Ctx<'_>, engine: &Engine, start: &Start<'_>) -> Result<()> {
     let owned = |&(name, bytecode): &(&str, &[u8])| (name.to_owned(), Some(bytecode.to_vec()));
     modules::provide(Sources::Bytecode(start.modules.iter().map(owned).collect()));
     let (main, evaluated) = modules::load_all(ctx)?.eval()?;
-    engine.start(ctx, evaluated, main.namespace()?, input)
+    delivery::with(start.body, || engine.start(ctx, evaluated, main.namespace()?, input, start.is_request))
 }
 
 /// Runs jobs until there is none. A job that never ends, or jobs without end, are the host's matter (epochs).
@@ -76,12 +80,19 @@ fn run_jobs<'js>(ctx: &Ctx<'js>) -> Option<Value<'js>> {
     }
 }
 
-fn end<'js>(ctx: &Ctx<'js>, engine: &Engine, lost: Option<Value<'js>>) {
-    for reason in rejections::take(ctx) {
-        if engine.uncaught(ctx, reason).is_err() {
+/// Whether there were any.
+fn tell_rejections(ctx: &Ctx<'_>, engine: &Engine) -> bool {
+    let open = rejections::take(ctx);
+    let any = !open.is_empty();
+    for (promise, reason) in open {
+        if engine.uncaught(ctx, promise, reason).is_err() {
             drop(ctx.catch());
         }
     }
+    any
+}
+
+fn end<'js>(ctx: &Ctx<'js>, engine: &Engine, lost: Option<Value<'js>>) {
     if effects::finished() {
         return;
     }

@@ -40,6 +40,7 @@ pub fn transpile(name: &str, source: &str) -> Result<Transpiled, Refused> {
     parse::tidy(&mut program, &ast);
     let survey = Survey::of(&program)?;
     strip::strip(&arena, name, &mut program)?;
+    refuse::imports(&program)?;
     forms::normalise(&mut program, &survey, &ast);
     Ok(emit::emit(name, &program))
 }

@@ -7,6 +7,7 @@ use oxc_ast_visit::Visit;
 use oxc_diagnostics::{Diagnostics, OxcDiagnostic};
 use oxc_span::{GetSpan, Span};
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// Why a script is none, in one short sentence, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -81,7 +82,7 @@ pub fn plain_text(source: &str) -> Result<&str, Refused> {
 pub fn unsupported(program: &Program<'_>) -> Result<(), Refused> {
     let text = program.source_text;
     if let Some((span, message)) = program.body.iter().find_map(common_js) {
-        return Err(Refused::at(text, span.start, message));
+        return Err(Refused::at(text, span.start, message.as_ref()));
     }
     // Without these there is nothing to find, and the walk is saved.
     if !text.contains('@') && !text.contains("accessor") {
@@ -90,23 +91,41 @@ pub fn unsupported(program: &Program<'_>) -> Result<(), Refused> {
     Finder::first(program).map_or(Ok(()), Err)
 }
 
+/// Imports that are left when types are gone, and that name nothing that a run can bring along: a package, a module of
+/// Node, a URL. Whether a relative one is there is known when the script starts.
+pub fn imports(program: &Program<'_>) -> Result<(), Refused> {
+    let sources = program.body.iter().filter_map(|statement| match statement {
+        Statement::ImportDeclaration(it) => Some(&it.source),
+        Statement::ExportFromDeclaration(it) => Some(&it.source),
+        Statement::ExportAllDeclaration(it) => Some(&it.source),
+        _ => None,
+    });
+    match sources.into_iter().find(|source| !mayfly_advice::is_relative(&source.value)) {
+        Some(source) => Err(Refused::at(program.source_text, source.span.start, mayfly_advice::import(&source.value))),
+        None => Ok(()),
+    }
+}
+
 /// The first element in a program that was parsed with JSX.
 pub fn jsx(program: &Program<'_>) -> Option<Refused> {
     Finder::first(program)
 }
 
-fn common_js(statement: &Statement<'_>) -> Option<(Span, &'static str)> {
+fn common_js(statement: &Statement<'_>) -> Option<(Span, Cow<'static, str>)> {
     let message = match statement {
-        Statement::TSExportAssignment(_) => EXPORT_ASSIGNMENT,
-        Statement::TSNamespaceExportDeclaration(_) => EXPORT_AS_NAMESPACE,
-        Statement::TSImportEqualsDeclaration(import)
-            if matches!(import.module_reference, TSModuleReference::ExternalModuleReference(_)) =>
-        {
-            IMPORT_REQUIRE
-        }
+        Statement::TSExportAssignment(_) => EXPORT_ASSIGNMENT.into(),
+        Statement::TSNamespaceExportDeclaration(_) => EXPORT_AS_NAMESPACE.into(),
+        Statement::TSImportEqualsDeclaration(import) => match &import.module_reference {
+            TSModuleReference::ExternalModuleReference(it) => import_require(&it.expression.value),
+            _ => return None,
+        },
         _ => return None,
     };
     Some((statement.span(), message))
+}
+
+fn import_require(specifier: &str) -> Cow<'static, str> {
+    if mayfly_advice::is_relative(specifier) { IMPORT_REQUIRE.into() } else { mayfly_advice::require(specifier).into() }
 }
 
 /// The first node, in the order of the source, that parses and cannot run.

@@ -41,7 +41,7 @@ fn every_form_maps_back() {
     check("const main = async (input: any) => {\n  markOne.markTwo()\n}", &["markOne", "markTwo"]);
     check("const a: number = 1\nif (a) {\n   markOne()\n}\n  markTwo.then(a)", &["if", "markOne", "markTwo"]);
     check("function help() {}\n\nasync (x: any) => { markOne(x) }", &["help", "markOne"]);
-    check("import { x } from 'x'\nenum E { A }\n   throw x(markOne)", &["throw", "markOne"]);
+    check("import { x } from './x'\nenum E { A }\n   throw x(markOne)", &["throw", "markOne"]);
     check("namespace N {\n  export const y = 1;\n  markOne()\n}\nmarkTwo(N)", &["markOne", "markTwo"]);
     check(
         "class A {\n  constructor(private x: number) { markOne() }\n}\nnew A(markTwo)",

@@ -74,7 +74,10 @@ fn one_function_is_the_default_export() {
         ("(async function main() {})", "export default (async function main() {});"),
         ("async function main(input) { return 1 }", "export default async function main(input) { return 1; }"),
         ("const main = async () => 1", "const main = async () => 1; export { main as default };"),
-        ("type A = 1; import { x } from 'x'; async () => x", "import { x } from \"x\"; export default async () => x;"),
+        (
+            "type A = 1; import { x } from './x'; async () => x",
+            "import { x } from \"./x\"; export default async () => x;",
+        ),
         ("(async () => 1) as Handler", "export default (async () => 1);"),
         ("({ async run(input) { return 1 } })", "export default { async run(input) { return 1; } };"),
         ("({ fetch: (r: Request) => r })", "export default { fetch: (r) => r };"),
@@ -112,8 +115,8 @@ fn bare_statements_become_a_function_that_returns_the_last_expression() {
         ("return 1", "export default async function(input) { return 1; }"),
         ("const a = await f(); a;;", "export default async function(input) { const a = await f(); return a; }"),
         (
-            "import { a } from 'a'; const b = a(); b",
-            "import { a } from \"a\"; export default async function(input) { const b = a(); return b; }",
+            "import { a } from './a'; const b = a(); b",
+            "import { a } from \"./a\"; export default async function(input) { const b = a(); return b; }",
         ),
         ("(async () => 1)()", "export default async function(input) { return (async () => 1)(); }"),
         (
@@ -153,7 +156,10 @@ fn a_script_with_an_input_of_its_own_keeps_it() {
     check(&[
         ("const input = 1; input", "export default async function() { const input = 1; return input; }"),
         ("const { input } = a; input", "export default async function() { const { input } = a; return input; }"),
-        ("import input from 'x'; input", "import input from \"x\"; export default async function() { return input; }"),
+        (
+            "import input from './x'; input",
+            "import input from \"./x\"; export default async function() { return input; }",
+        ),
         ("class input {}; 1", "export default async function() { class input {} return 1; }"),
         ("var input = input ?? 1", "export default async function(input) { var input = input ?? 1; }"),
         ("{ let input = 1 } input", "export default async function(input) { { let input = 1; } return input; }"),
@@ -190,10 +196,13 @@ fn typescript_becomes_javascript() {
             "export class A extends B { h; i; }",
         ),
         (
-            "import type { A } from 'a'; import { type B, c } from 'b'; import { D } from 'd'; let x: D; c(x)",
-            "import { c } from \"b\"; export default async function(input) { let x; return c(x); }",
+            "import type { A } from 'a'; import { type B, c } from './b'; import { D } from 'd'; let x: D; c(x)",
+            "import { c } from \"./b\"; export default async function(input) { let x; return c(x); }",
         ),
-        ("import 'side-effect'; export type X = 1; export const y = 1", "import \"side-effect\"; export const y = 1;"),
+        (
+            "import '../side-effect'; export type X = 1; export const y = 1",
+            "import \"../side-effect\"; export const y = 1;",
+        ),
         (
             "declare const tools: any; declare global { var q: 1 } tools.x()",
             "export default async function(input) { return tools.x(); }",
@@ -207,8 +216,8 @@ fn typescript_becomes_javascript() {
     // In TypeScript an unused import is a type, in JavaScript it may be there for its effects.
     assert_eq!(js("a.ts", "import { x } from 'x'; export const y = 1"), "export const y = 1;");
     assert_eq!(
-        js("a.mjs", "import { x } from 'x'; export const y = 1"),
-        "import { x } from \"x\"; export const y = 1;"
+        js("a.mjs", "import { x } from './x'; export const y = 1"),
+        "import { x } from \"./x\"; export const y = 1;"
     );
 }
 
@@ -263,7 +272,8 @@ fn what_is_no_script_is_refused_with_its_place() {
             3,
         ),
         ("class A { accessor x = 1 }", "`accessor` fields are not supported; write a getter and a setter", 1, 11),
-        ("import fs = require('fs')", "`import ... = require(...)` is CommonJS; write `import ... from \"...\"`", 1, 1),
+        ("import a = require('./a')", "`import ... = require(...)` is CommonJS; write `import ... from \"...\"`", 1, 1),
+        ("import fs = require('fs')", "", 1, 1),
         ("const a = 1;\nexport = a", "`export =` is CommonJS; write `export default`", 2, 1),
         ("a\nb\0c", "NUL character in the source; write `\\0` in a string", 2, 2),
         ("if (x) function () {}", "Expected function name", 1, 17),
@@ -289,6 +299,30 @@ fn what_is_no_script_is_refused_with_its_place() {
 }
 
 #[test]
+fn an_import_that_nothing_can_answer_is_refused_at_its_place_with_what_to_use_instead() {
+    let rows = [
+        ("const a = 1\nimport _ from 'lodash'\n_.chunk([a])", "Object.groupBy", 2, 15),
+        ("import fs from \"node:fs/promises\"; fs.readFile('x')", "no files", 1, 16),
+        ("import axios from 'axios'\nexport default () => axios.get('x')", "`fetch`", 1, 19),
+        ("import 'dotenv/config'; 1", "no environment", 1, 8),
+        ("export { x } from 'somewhere'", "relative path", 1, 19),
+        ("export * from 'https://esm.sh/zod'", "plain JavaScript", 1, 15),
+        ("import fs = require('fs')", "no files", 1, 1),
+    ];
+    for (source, advice, line, column) in rows {
+        let refused = refused("main.ts", source);
+        assert!(refused.message.contains(advice), "{source:?}: {}", refused.message);
+        assert_eq!((refused.line, refused.column), (line, column), "{source:?}: {refused:?}");
+    }
+    // Types are no imports, and an import() is answered when it is called.
+    assert_eq!(
+        js("main.ts", "import { z } from 'zod'; let x: z.T; x"),
+        "export default async function(input) { let x; return x; }"
+    );
+    js("main.ts", "await import('lodash').catch(() => 1)");
+}
+
+#[test]
 fn bytes_that_are_no_text_are_refused() {
     let rows: [(&[u8], &str, u32, u32); 4] = [
         (b"\0asm\x01\0\0\0", "not source text: this is a WebAssembly module", 1, 1),
@@ -307,7 +341,7 @@ fn bytes_that_are_no_text_are_refused() {
 fn an_answer_frame_carries_either_side() {
     let ask = |source: &[u8]| {
         let mut frame = Vec::new();
-        mayfly_abi::Source { name: "main.ts", source }.write(&mut frame);
+        mayfly_abi::Source { name: "main.ts", source, map: b"" }.write(&mut frame);
         mayfly_transpiler::answer(&frame)
     };
     let good = ask(b"1");

@@ -126,7 +126,8 @@ impl Words {
     }
 
     fn period(&self, name: &str, count: u8) -> Option<&'static str> {
-        let names = self.data.text(Section::Dates, &format!("period.{}", WIDTHS.get(width(count)).copied().unwrap_or("a")));
+        let names =
+            self.data.text(Section::Dates, &format!("period.{}", WIDTHS.get(width(count)).copied().unwrap_or("a")));
         names.split('\t').find_map(|entry| entry.strip_prefix(name)?.strip_prefix('='))
     }
 
@@ -135,7 +136,8 @@ impl Words {
         let sharp = (!pattern.has('m') || civil.minute == 0) && (!pattern.has('s') || civil.second == 0);
         let rules = rules(self.data);
         // CLDR has midnight too; ICU does not use it, because nobody knows which day it belongs to.
-        let noon = civil.hour == 12 && sharp && rules.is_some_and(|rules| rules.split('\t').any(|rule| rule == "noon=12"));
+        let noon =
+            civil.hour == 12 && sharp && rules.is_some_and(|rules| rules.split('\t').any(|rule| rule == "noon=12"));
         let found = if noon { self.period("noon", count) } else { None };
         if letter == 'b' {
             return found.map_or_else(|| self.half_day(civil.hour, count), str::to_owned);

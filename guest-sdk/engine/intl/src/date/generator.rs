@@ -29,9 +29,22 @@ pub struct Generator {
 
 /// Names of the fields in `append.*` and `name.*`.
 const APPENDED: [(&str, &str); FIELDS] = [
-    ("Era", "era"), ("Year", "year"), ("Quarter", "quarter"), ("Month", "month"), ("Week", "week"), ("", ""),
-    ("Day-Of-Week", "weekday"), ("", ""), ("", ""), ("Day", "day"), ("", "dayperiod"), ("Hour", "hour"), ("Minute", "minute"),
-    ("Second", "second"), ("", ""), ("Timezone", "zone"),
+    ("Era", "era"),
+    ("Year", "year"),
+    ("Quarter", "quarter"),
+    ("Month", "month"),
+    ("Week", "week"),
+    ("", ""),
+    ("Day-Of-Week", "weekday"),
+    ("", ""),
+    ("", ""),
+    ("Day", "day"),
+    ("", "dayperiod"),
+    ("Hour", "hour"),
+    ("Minute", "minute"),
+    ("Second", "second"),
+    ("", ""),
+    ("Timezone", "zone"),
 ];
 
 /// Fields that stand on the date's side of a pattern with date and time.
@@ -44,7 +57,8 @@ impl Generator {
             static KEPT: RefCell<Vec<(String, Rc<Generator>)>> = const { RefCell::new(Vec::new()) };
         }
         let key = format!("{} {region}", data.tag());
-        let kept = KEPT.with_borrow(|kept| kept.iter().find(|(own, _)| *own == key).map(|(_, generator)| generator.clone()));
+        let kept =
+            KEPT.with_borrow(|kept| kept.iter().find(|(own, _)| *own == key).map(|(_, generator)| generator.clone()));
         kept.unwrap_or_else(|| {
             let made = Rc::new(Generator::new(data, region, decimal));
             KEPT.with_borrow_mut(|kept| {
@@ -66,7 +80,8 @@ impl Generator {
         for letter in ["G", "y", "M", "E", "d", "a", "H", "m", "s", "S", "v"] {
             generator.add(letter, None);
         }
-        let (dates, times) = (data.list::<4>(Section::Dates, "style.date"), data.list::<4>(Section::Dates, "style.time"));
+        let (dates, times) =
+            (data.list::<4>(Section::Dates, "style.date"), data.list::<4>(Section::Dates, "style.time"));
         for (date, time) in dates.into_iter().zip(times) {
             generator.add(date, None);
             generator.add(time, None);
@@ -156,7 +171,8 @@ impl Search<'_> {
         let mut missing_of_best = -1;
         for known in &self.generator.known {
             let distance = self.wanted.distance(&known.skeleton, mask);
-            let better = distance.size < best.1.size || (distance.size == best.1.size && missing_of_best < distance.missing as i32);
+            let better = distance.size < best.1.size
+                || (distance.size == best.1.size && missing_of_best < distance.missing as i32);
             if better {
                 missing_of_best = distance.missing as i32;
                 best = (Some(known), distance);
@@ -221,12 +237,15 @@ impl Search<'_> {
     }
 
     fn adjust_field(&self, letter: char, count: u8, known: Option<&Known>) -> (char, u8) {
-        let Some(field) = skeleton::field_of(letter).filter(|field| self.wanted.has(*field)) else { return (letter, count) };
+        let Some(field) = skeleton::field_of(letter).filter(|field| self.wanted.has(*field)) else {
+            return (letter, count);
+        };
         let (wanted_letter, mut wanted_count) = self.wanted.letter(field);
         if wanted_letter == 'E' {
             wanted_count = wanted_count.max(3);
         }
-        let fixed = matches!(field, skeleton::MINUTE | skeleton::SECOND) || (field == skeleton::HOUR && !self.keep_hour);
+        let fixed =
+            matches!(field, skeleton::MINUTE | skeleton::SECOND) || (field == skeleton::HOUR && !self.keep_hour);
         let mut new_count = wanted_count;
         if fixed {
             new_count = count;

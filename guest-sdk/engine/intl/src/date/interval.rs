@@ -246,7 +246,8 @@ impl Intervals {
             let (more_wanted, more_near) = (format!("{}{wanted}", field.letter()), format!("{}{near}", field.letter()));
             let mut of = near.clone();
             let mut found = pattern(self.data, &more_near, field);
-            if found.is_none() && difference == 0
+            if found.is_none()
+                && difference == 0
                 && let Some((other, own_difference)) = nearest(self.data, &more_near)
                 && own_difference >= 0
             {
@@ -269,7 +270,10 @@ impl Intervals {
 fn pattern(data: Data, skeleton: &str, field: Field) -> Option<&'static str> {
     let entries = data.get(Section::Dates, &format!("i.{skeleton}"))?;
     let of = |letter: char| {
-        entries.split('\t').find_map(|entry| entry.strip_prefix(letter)?.strip_prefix('=')).filter(|found| !found.is_empty())
+        entries
+            .split('\t')
+            .find_map(|entry| entry.strip_prefix(letter)?.strip_prefix('='))
+            .filter(|found| !found.is_empty())
     };
     match field {
         Field::HalfDay => of('a').or_else(|| of('B')),

@@ -39,7 +39,8 @@ pub fn split(skeleton: &str) -> Normal {
     }
     let repeat = |out: &mut String, letter: char, count: usize| out.extend(std::iter::repeat_n(letter, count));
     repeat(&mut parts.normal_date, 'y', count('y'));
-    let narrow = |letter: char, least: usize| if count(letter) < least { count(letter).min(1) } else { count(letter).min(5) };
+    let narrow =
+        |letter: char, least: usize| if count(letter) < least { count(letter).min(1) } else { count(letter).min(5) };
     repeat(&mut parts.normal_date, 'M', narrow('M', 3));
     repeat(&mut parts.normal_date, 'E', narrow('E', 4));
     repeat(&mut parts.normal_date, 'd', count('d').min(1));
@@ -59,7 +60,9 @@ pub fn normal_hours(skeleton: &str, generator: &Generator, hour: char) -> String
     let hours = skeleton.chars().filter(|c| is_hour(*c)).count();
     let periods = skeleton.chars().filter(|c| is_period(*c)).count();
     let own = generator.best(&letter.to_string(), hour, false);
-    let shown: String = tokens(&own).filter_map(|token| if let Token::Field(letter, _) = token { Some(letter) } else { None }).collect();
+    let shown: String = tokens(&own)
+        .filter_map(|token| if let Token::Field(letter, _) = token { Some(letter) } else { None })
+        .collect();
     let of = |letters: &[char]| letters.iter().copied().find(|letter| shown.contains(*letter));
     let hour = of(&['h', 'K', 'k']).unwrap_or('H');
     let period = of(&['b', 'B']).or_else(|| skeleton.chars().find(|c| is_period(*c))).unwrap_or('a');
@@ -116,13 +119,16 @@ const WORD_FOR_NUMBER: i32 = 0x100;
 /// -1 other fields.
 pub fn nearest(data: Data, skeleton: &str) -> Option<(&'static str, i32)> {
     let replaced = skeleton.contains(['z', 'k', 'K', 'a', 'b', 'O']);
-    let plain: String = skeleton.chars().filter_map(|letter| match letter {
-        'z' | 'O' => Some('v'),
-        'k' => Some('H'),
-        'K' => Some('h'),
-        'a' | 'b' => None,
-        other => Some(other),
-    }).collect();
+    let plain: String = skeleton
+        .chars()
+        .filter_map(|letter| match letter {
+            'z' | 'O' => Some('v'),
+            'k' => Some('H'),
+            'K' => Some('h'),
+            'a' | 'b' => None,
+            other => Some(other),
+        })
+        .collect();
     let wanted = Widths::of(&plain);
     let mut best = None;
     let mut best_distance = i32::MAX;

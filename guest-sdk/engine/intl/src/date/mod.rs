@@ -87,7 +87,8 @@ impl DateTimeFormat {
     }
 
     pub fn format_range(&self, start_ms: i64, end_ms: i64) -> Parts {
-        let intervals = self.intervals.get_or_init(|| Intervals::new(self.words.data, &self.generator, &self.text, self.hour));
+        let intervals =
+            self.intervals.get_or_init(|| Intervals::new(self.words.data, &self.generator, &self.text, self.hour));
         let (start, end) = (Moment::of(start_ms, &self.zone), Moment::of(end_ms, &self.zone));
         let mut out = Parts::default();
         match intervals.range(&start.civil, &end.civil) {
@@ -115,8 +116,10 @@ impl DateTimeFormat {
 
     /// Names and values of `resolvedOptions` that the pattern stands for. The hour cycle is among them where hours are.
     pub fn components(&self) -> Vec<(&'static str, &'static str)> {
-        tokens(&self.text).filter_map(|token| if let Token::Field(letter, count) = token { Some((letter, count)) } else { None })
-            .flat_map(|(letter, count)| component(letter, count)).collect()
+        tokens(&self.text)
+            .filter_map(|token| if let Token::Field(letter, count) = token { Some((letter, count)) } else { None })
+            .flat_map(|(letter, count)| component(letter, count))
+            .collect()
     }
 }
 
@@ -141,7 +144,14 @@ fn component(letter: char, count: u8) -> Vec<(&'static str, &'static str)> {
         'k' => vec![("hour", number), ("hourCycle", "h24")],
         'm' => vec![("minute", number)],
         's' => vec![("second", number)],
-        'S' => vec![("fractionalSecondDigits", match count { 1 => "1", 2 => "2", _ => "3" })],
+        'S' => vec![(
+            "fractionalSecondDigits",
+            match count {
+                1 => "1",
+                2 => "2",
+                _ => "3",
+            },
+        )],
         'z' => vec![("timeZoneName", zone("short", "long"))],
         'O' => vec![("timeZoneName", zone("shortOffset", "longOffset"))],
         'v' => vec![("timeZoneName", zone("shortGeneric", "longGeneric"))],

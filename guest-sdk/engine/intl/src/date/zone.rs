@@ -85,7 +85,8 @@ impl Zone {
     pub fn at(&self, ms: i64) -> Offset {
         match &self.0.rules {
             Rules::Fixed(seconds) => Offset { seconds: *seconds, dst: false },
-            Rules::Named(rules) => timestamp(ms.div_euclid(1000)).map_or(Offset { seconds: 0, dst: false }, |at| read(&rules.to_offset_info(at))),
+            Rules::Named(rules) => timestamp(ms.div_euclid(1000))
+                .map_or(Offset { seconds: 0, dst: false }, |at| read(&rules.to_offset_info(at))),
         }
     }
 
@@ -96,12 +97,16 @@ impl Zone {
         let before = now.checked_add_seconds(1).ok().and_then(|after| rules.previous_transition(after));
         if let Some(before) = before
             && now.as_second() - before.timestamp().as_second() < NEAR_SECONDS
-            && before.timestamp().checked_sub_seconds(1).is_ok_and(|earlier| rules.to_offset_info(earlier).dst().is_dst())
+            && before
+                .timestamp()
+                .checked_sub_seconds(1)
+                .is_ok_and(|earlier| rules.to_offset_info(earlier).dst().is_dst())
         {
             return true;
         }
         let after = rules.next_transition(now);
-        after.is_some_and(|after| after.timestamp().as_second() - now.as_second() < NEAR_SECONDS && after.dst().is_dst())
+        after
+            .is_some_and(|after| after.timestamp().as_second() - now.as_second() < NEAR_SECONDS && after.dst().is_dst())
     }
 }
 
@@ -112,7 +117,8 @@ fn read(info: &OffsetInfo) -> Offset {
 /// A time that the library can hold (years to 9999) and that is the same one in the calendar's cycle.
 fn timestamp(seconds: i64) -> Option<Timestamp> {
     let (low, high) = (Timestamp::MIN.as_second(), Timestamp::MAX.as_second());
-    let folded = if seconds > high { seconds - (seconds - high).div_euclid(CYCLE) * CYCLE - CYCLE } else { seconds.max(low) };
+    let folded =
+        if seconds > high { seconds - (seconds - high).div_euclid(CYCLE) * CYCLE - CYCLE } else { seconds.max(low) };
     Timestamp::from_second(folded).ok()
 }
 

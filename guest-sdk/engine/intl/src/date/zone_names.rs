@@ -121,7 +121,8 @@ impl ZoneNames {
     /// "Germany Time", "Vancouver Time".
     fn generic_location(&self) -> Option<String> {
         let region = region_of(self.canonical)?;
-        let primary = common(Common::Zones, self.canonical).and_then(|value| value.split('\t').nth(1)) == Some("primary");
+        let primary =
+            common(Common::Zones, self.canonical).and_then(|value| value.split('\t').nth(1)) == Some("primary");
         let place = if primary { self.region_name(region) } else { self.city() };
         Some(fill_text(self.formats[3], &[&place]))
     }

@@ -61,7 +61,11 @@ impl NumberFormat {
                 Some(names::currency_patterns(data, &symbols, code))
             }
             // "%" beside digits needs no name, but every other unit does.
-            Style::Unit(unit) if unit == "percent" && options.width != Width::Long && options.notation == Notation::Standard => None,
+            Style::Unit(unit)
+                if unit == "percent" && options.width != Width::Long && options.notation == Notation::Standard =>
+            {
+                None
+            }
             Style::Unit(unit) => Some(names::unit_patterns(data, unit, options.width)?),
             Style::Percent if compact_percent => names::unit_patterns(data, "percent", Width::Short),
             _ => None,
@@ -81,7 +85,13 @@ impl NumberFormat {
         let compact = match options.notation {
             Notation::Compact { long } => {
                 // CLDR has no long forms of money.
-                let width = if with_symbol { "money" } else if long { "long" } else { "short" };
+                let width = if with_symbol {
+                    "money"
+                } else if long {
+                    "long"
+                } else {
+                    "short"
+                };
                 Some(Compact::of(data, &format!("{width}.{}", symbols.listed)))
             }
             _ => None,

@@ -70,7 +70,11 @@ fn split(text: &str) -> (&str, &str, &str) {
         }
     }
     let start = start.unwrap_or(text.len());
-    (text.get(..start).unwrap_or_default(), text.get(start..end).unwrap_or_default(), text.get(end..).unwrap_or_default())
+    (
+        text.get(..start).unwrap_or_default(),
+        text.get(start..end).unwrap_or_default(),
+        text.get(end..).unwrap_or_default(),
+    )
 }
 
 fn affixes(text: &str) -> Vec<Affix> {

@@ -48,7 +48,8 @@ impl NumberFormat {
     /// The dash, with spaces around it where signs or letters would touch it.
     fn between(&self, spaced: bool) -> String {
         let pattern = self.symbols.patterns.range;
-        let dash = pattern.split_once("{0}").and_then(|(_, rest)| rest.split_once("{1}")).map_or("–", |(dash, _)| dash);
+        let dash =
+            pattern.split_once("{0}").and_then(|(_, rest)| rest.split_once("{1}")).map_or("–", |(dash, _)| dash);
         let space = |touches: Option<char>| if spaced && touches != Some(' ') { " " } else { "" };
         format!("{}{dash}{}", space(dash.chars().next()), space(dash.chars().last()))
     }

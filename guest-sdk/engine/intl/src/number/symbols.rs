@@ -58,10 +58,24 @@ impl Symbols {
         let known = data.list::<2>(Section::Numbers, "default").into_iter().find(|name| *name == numbering);
         let listed = if listed { known.unwrap_or("latn") } else { "latn" };
         // Arabic digits bring their own signs along, also where the locale does not write them.
-        let root = |key: &str| if listed == numbering { None } else { common(Common::Symbols, &format!("{key}.{numbering}")) };
+        let root =
+            |key: &str| if listed == numbering { None } else { common(Common::Symbols, &format!("{key}.{numbering}")) };
         let symbols = root("symbols").unwrap_or_else(|| data.text(Section::Numbers, &format!("symbols.{listed}")));
-        let [decimal, group, percent, plus, minus, approximately, exponential, _, infinity, nan, currency_decimal, currency_group, time] =
-            list(symbols);
+        let [
+            decimal,
+            group,
+            percent,
+            plus,
+            minus,
+            approximately,
+            exponential,
+            _,
+            infinity,
+            nan,
+            currency_decimal,
+            currency_group,
+            time,
+        ] = list(symbols);
         let [decimal_pattern, percent_pattern, _, currency, accounting, _, _, range, _] =
             data.list(Section::Numbers, &format!("patterns.{listed}"));
         let [_, root_percent, _, root_currency, root_accounting] = list(root("patterns").unwrap_or_default());

@@ -168,6 +168,9 @@ impl NumberFormat {
 /// What CLDR's `currencyMatch` means in every locale: neither a symbol nor a separator.
 fn is_letter_like(c: char) -> bool {
     let symbol = matches!(c, '$' | '+' | '<' | '=' | '>' | '^' | '`' | '|' | '~' | '¢'..='¦' | '¨' | '©' | '¬' | '®'..='±')
-        || matches!(c, '\u{20a0}'..='\u{20cf}' | '\u{58f}' | '\u{60b}' | '\u{9f2}' | '\u{9f3}' | '\u{e3f}' | '\u{fdfc}');
+        || matches!(
+            c,
+            '\u{20a0}'..='\u{20cf}' | '\u{58f}' | '\u{60b}' | '\u{9f2}' | '\u{9f3}' | '\u{e3f}' | '\u{fdfc}'
+        );
     !symbol && !c.is_whitespace()
 }

@@ -2,7 +2,7 @@
 //! May touch: nothing.
 //! Security boundary: no.
 
-use super::{Core, add, core, data, get, mismatch, listed, text};
+use super::{Core, add, core, data, get, listed, mismatch, text};
 use crate::text::Text;
 use mayfly_intl::date::zone::{self, Zone};
 use mayfly_intl::date::{DateTimeFormat, Options};

@@ -18,7 +18,9 @@ pub fn register<'js>(ctx: &Ctx<'js>, intl: &Object<'js>) -> Result<()> {
     add(ctx, intl, "find", |tag: Text| locale::find(&tag.0).map(Data::tag))?;
     add(ctx, intl, "languages", languages)?;
     add(ctx, intl, "numbering", |tag: Text| Data::find(&tag.0).map(symbols::default_numbering))?;
-    add(ctx, intl, "common", |section: Text, key: Text| section_of(&section.0).and_then(|section| data::common(section, &key.0)))?;
+    add(ctx, intl, "common", |section: Text, key: Text| {
+        section_of(&section.0).and_then(|section| data::common(section, &key.0))
+    })?;
     add(ctx, intl, "commonKeys", |section: Text| section_of(&section.0).map_or_else(Vec::new, keys))?;
     add(ctx, intl, "zonesVersion", || ZONES_VERSION)
 }

@@ -95,7 +95,12 @@ fn listed<'js>(ctx: &Ctx<'js>, parts: Vec<Part>, with_source: bool) -> Result<Ar
 }
 
 /// Puts a function into the object under its name.
-fn add<'js, P, F: rquickjs::function::IntoJsFunc<'js, P> + 'js>(ctx: &Ctx<'js>, object: &Object<'js>, name: &str, function: F) -> Result<()> {
+fn add<'js, P, F: rquickjs::function::IntoJsFunc<'js, P> + 'js>(
+    ctx: &Ctx<'js>,
+    object: &Object<'js>,
+    name: &str,
+    function: F,
+) -> Result<()> {
     object.set(name, Function::new(ctx.clone(), function)?)
 }
 

@@ -2,7 +2,7 @@
 //! May touch: nothing.
 //! Security boundary: no.
 
-use super::{Any, Core, add, core, data, get, mismatch, listed, text};
+use super::{Any, Core, add, core, data, get, listed, mismatch, text};
 use crate::text::Text;
 use mayfly_intl::decimal::Decimal;
 use mayfly_intl::number::options::{Grouping, Notation, Options, SignDisplay, Style, Width};
@@ -118,7 +118,12 @@ fn number_range<'js>(ctx: Ctx<'js>, core: Class<'js, Core>, start: Any<'js>, end
     with(&ctx, &core, |format| format.format_range(&start, &end).text)
 }
 
-fn number_range_parts<'js>(ctx: Ctx<'js>, core: Class<'js, Core>, start: Any<'js>, end: Any<'js>) -> Result<Array<'js>> {
+fn number_range_parts<'js>(
+    ctx: Ctx<'js>,
+    core: Class<'js, Core>,
+    start: Any<'js>,
+    end: Any<'js>,
+) -> Result<Array<'js>> {
     let (start, end) = (decimal(&ctx, start)?, decimal(&ctx, end)?);
     listed(&ctx, with(&ctx, &core, |format| format.format_range(&start, &end))?.trimmed(), true)
 }
@@ -128,7 +133,12 @@ fn category<'js>(ctx: Ctx<'js>, core: Class<'js, Core>, value: Any<'js>) -> Resu
     with(&ctx, &core, |format| format.category_of(&value).name())
 }
 
-fn category_of_range<'js>(ctx: Ctx<'js>, core: Class<'js, Core>, start: Any<'js>, end: Any<'js>) -> Result<&'static str> {
+fn category_of_range<'js>(
+    ctx: Ctx<'js>,
+    core: Class<'js, Core>,
+    start: Any<'js>,
+    end: Any<'js>,
+) -> Result<&'static str> {
     let (start, end) = (decimal(&ctx, start)?, decimal(&ctx, end)?);
     with(&ctx, &core, |format| format.category_of_range(&start, &end).name())
 }

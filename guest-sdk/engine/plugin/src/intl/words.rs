@@ -3,7 +3,7 @@
 //! Security boundary: no.
 
 use super::numbers::decimal;
-use super::{Any, Core, add, core, data, get, mismatch, listed, strings, text};
+use super::{Any, Core, add, core, data, get, listed, mismatch, strings, text};
 use crate::text::Text;
 use mayfly_intl::collate::{self, Comparer, Options, Sensitivity};
 use mayfly_intl::list::ListFormat;
@@ -64,7 +64,13 @@ fn case_first<'js>(ctx: Ctx<'js>, core: Class<'js, Core>) -> Result<&'static str
     }
 }
 
-fn relative<'js>(ctx: Ctx<'js>, tag: Text, style: Text, words: bool, numbering: Text) -> Result<Option<Class<'js, Core>>> {
+fn relative<'js>(
+    ctx: Ctx<'js>,
+    tag: Text,
+    style: Text,
+    words: bool,
+    numbering: Text,
+) -> Result<Option<Class<'js, Core>>> {
     let format = RelativeTimeFormat::new(data(&ctx, &tag.0)?, &style.0, words, &numbering.0);
     format.map(|format| core(&ctx, Core::Relative(Box::new(format)))).transpose()
 }
@@ -77,10 +83,17 @@ fn relative_text<'js>(ctx: Ctx<'js>, core: Class<'js, Core>, value: Any<'js>, un
     }
 }
 
-fn relative_parts<'js>(ctx: Ctx<'js>, core: Class<'js, Core>, value: Any<'js>, unit: Text) -> Result<Option<Array<'js>>> {
+fn relative_parts<'js>(
+    ctx: Ctx<'js>,
+    core: Class<'js, Core>,
+    value: Any<'js>,
+    unit: Text,
+) -> Result<Option<Array<'js>>> {
     let value = decimal(&ctx, value)?;
     match &*core.borrow() {
-        Core::Relative(format) => format.format(&value, &unit.0).map(|made| listed(&ctx, made.trimmed(), false)).transpose(),
+        Core::Relative(format) => {
+            format.format(&value, &unit.0).map(|made| listed(&ctx, made.trimmed(), false)).transpose()
+        }
         _ => Err(mismatch(&ctx)),
     }
 }

@@ -1,0 +1,47 @@
+//! In: any wish. Out: the same refusal.
+//! May touch: nothing.
+//! Security boundary: no. `mayfly run` has no folder of its own, and makes none.
+
+use super::scripts::{Author, Condition, Content, Digest, Info, Key, Scripts, Written};
+use super::{Pending, Store, StoreError};
+use futures::FutureExt;
+use std::future::ready;
+use std::sync::Arc;
+
+pub struct Absent;
+
+impl Store for Absent {}
+
+fn refuse<T: Send + 'static>() -> Pending<'static, T> {
+    ready(Err(StoreError::Unavailable("this bridge was started without a `state` folder".into()))).boxed()
+}
+
+impl Scripts for Absent {
+    fn put(&self, _: Key, _: Arc<Content>, _: Condition, _: Author) -> Pending<'_, Written> {
+        refuse()
+    }
+
+    fn roll_back(&self, _: Key, _: u64, _: Condition, _: Author) -> Pending<'_, Written> {
+        refuse()
+    }
+
+    fn delete(&self, _: Key, _: Condition) -> Pending<'_, Written> {
+        refuse()
+    }
+
+    fn info(&self, _: Key, _: Option<u64>) -> Pending<'_, Option<Info>> {
+        refuse()
+    }
+
+    fn content(&self, _: String, _: Digest) -> Pending<'_, Option<Content>> {
+        refuse()
+    }
+
+    fn list(&self, _: String, _: String, _: u32) -> Pending<'_, Vec<Info>> {
+        refuse()
+    }
+
+    fn versions(&self, _: Key, _: Option<u64>, _: u32) -> Pending<'_, Vec<Info>> {
+        refuse()
+    }
+}

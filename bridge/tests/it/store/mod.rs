@@ -1,0 +1,61 @@
+//! In: a back end of the store. Out: what every back end must do, case by case, and what is one's own.
+//! May touch: temporary folders.
+//! Security boundary: no; holds the tests of the store.
+
+mod cases;
+mod sqlite;
+
+use crate::harness::run;
+use mayfly_bridge::store::scripts::{Author, Bounds, Condition, Content, Key, Tags};
+use std::sync::Arc;
+
+/// Small enough to reach.
+pub const BOUNDS: Bounds = Bounds { scripts: 4, scripts_bytes: 8_000_000, versions: 5, versions_bytes: 3_000_000 };
+
+/// Makes a test of every case for one back end. `$make` gives a fresh, empty store with `BOUNDS`, and what keeps it.
+macro_rules! suite {
+    ($make:path) => {
+        $crate::store::suite!($make:
+            what_is_put_is_got_back,
+            what_is_not_there_is_not_there,
+            the_same_content_is_no_new_version,
+            a_rollback_is_a_new_version_with_the_content_of_an_old_one,
+            a_deleted_script_is_forgotten_with_all_its_versions,
+            tenants_with_the_same_names_do_not_meet,
+            a_write_happens_only_while_its_condition_holds,
+            of_many_writes_on_one_condition_exactly_one_happens,
+            lists_are_in_order_and_as_long_as_asked_for,
+            the_oldest_versions_go_when_there_are_too_many,
+            more_than_a_tenant_may_keep_is_refused_and_nothing_is_changed,
+            any_text_is_kept_as_it_is,
+        );
+    };
+    ($make:path: $($case:ident,)*) => {$(
+        #[test]
+        fn $case() {
+            let (store, _kept) = $make();
+            $crate::store::run($crate::store::cases::$case(&store));
+        }
+    )*};
+}
+use suite;
+
+pub fn key(tenant: &str, name: &str) -> Key {
+    Key { tenant: tenant.into(), name: name.into() }
+}
+
+pub fn content(source: &str) -> Arc<Content> {
+    Arc::new(Content { main: "main.ts".into(), modules: [("main.ts".into(), source.into())].into() })
+}
+
+pub fn author() -> Author {
+    Author { role: "deployer".into(), at_ms: 1_700_000_000_123 }
+}
+
+pub fn always() -> Condition {
+    Condition::default()
+}
+
+pub fn if_match(tag: &str) -> Condition {
+    Condition { if_match: Tags::List(vec![tag.into()]), ..Condition::default() }
+}

@@ -1,0 +1,4 @@
+// TS2339
+// A misspelt method.
+
+export default () => console.lgo("x");

@@ -1,0 +1,4 @@
+// TS2584
+// There is no page.
+
+export default () => document.title;

@@ -1,0 +1,4 @@
+// TS2339
+// There is no process to end.
+
+export default () => process.exit(1);

@@ -1,0 +1,4 @@
+// TS2591
+// CommonJS.
+
+export default () => require("fs");

@@ -1,0 +1,4 @@
+// TS2304
+// Nor a window.
+
+export default () => window.alert("x");
