@@ -17,6 +17,7 @@ mod frames;
 mod hostile;
 mod http;
 mod images;
+mod intl;
 mod lockdown;
 mod model_scripts;
 mod node;
