@@ -2,11 +2,14 @@
 // May touch: nothing outside.
 // Security boundary: no.
 
-import { ReadableStream, TransformStream } from "./vendor/web-streams-polyfill.js";
+import { ReadableStream, TransformStream, WritableStreamDefaultController } from "./vendor/web-streams-polyfill.js";
 import { joined } from "./bytes.ts";
 import { structuredClone } from "./structured-clone.ts";
 
 export * from "./vendor/web-streams-polyfill.js";
+
+// Was in the standard once.
+Reflect.deleteProperty(WritableStreamDefaultController.prototype, "abortReason");
 
 export type ByteStream = ReadableStream<Uint8Array<ArrayBuffer>>;
 

@@ -138,7 +138,8 @@ interface PerformanceMeasureOptions {
   duration?: number;
   detail?: any;
 }
-interface Performance {
+declare class Performance extends EventTarget {
+  private constructor();
   /** Milliseconds since the run began. Stands still between two awaits. */
   now(): number;
   readonly timeOrigin: number;
@@ -160,23 +161,29 @@ declare class DOMException extends Error {
   /** The number of the oldest of the names; 0 for newer ones. */
   readonly code: number;
   static readonly INDEX_SIZE_ERR: 1;
+  static readonly DOMSTRING_SIZE_ERR: 2;
   static readonly HIERARCHY_REQUEST_ERR: 3;
   static readonly WRONG_DOCUMENT_ERR: 4;
   static readonly INVALID_CHARACTER_ERR: 5;
+  static readonly NO_DATA_ALLOWED_ERR: 6;
   static readonly NO_MODIFICATION_ALLOWED_ERR: 7;
   static readonly NOT_FOUND_ERR: 8;
   static readonly NOT_SUPPORTED_ERR: 9;
+  static readonly INUSE_ATTRIBUTE_ERR: 10;
   static readonly INVALID_STATE_ERR: 11;
   static readonly SYNTAX_ERR: 12;
   static readonly INVALID_MODIFICATION_ERR: 13;
   static readonly NAMESPACE_ERR: 14;
   static readonly INVALID_ACCESS_ERR: 15;
+  static readonly VALIDATION_ERR: 16;
+  static readonly TYPE_MISMATCH_ERR: 17;
   static readonly SECURITY_ERR: 18;
   static readonly NETWORK_ERR: 19;
   static readonly ABORT_ERR: 20;
   static readonly URL_MISMATCH_ERR: 21;
   static readonly QUOTA_EXCEEDED_ERR: 22;
   static readonly TIMEOUT_ERR: 23;
+  static readonly INVALID_NODE_TYPE_ERR: 24;
   static readonly DATA_CLONE_ERR: 25;
 }
 
@@ -253,6 +260,8 @@ declare class Event {
   preventDefault(): void;
   stopPropagation(): void;
   stopImmediatePropagation(): void;
+  /** @deprecated Give the constructor what the event is to have. */
+  initEvent(type: string, bubbles?: boolean, cancelable?: boolean): void;
 }
 
 interface CustomEventInit<T = any> extends EventInit {
@@ -261,6 +270,8 @@ interface CustomEventInit<T = any> extends EventInit {
 declare class CustomEvent<T = any> extends Event {
   constructor(type: string, init?: CustomEventInit<T>);
   readonly detail: T;
+  /** @deprecated Give the constructor what the event is to have. */
+  initCustomEvent(type: string, bubbles?: boolean, cancelable?: boolean, detail?: T): void;
 }
 
 interface ErrorEventInit extends EventInit {
@@ -305,6 +316,11 @@ declare class MessageEvent<T = any> extends Event {
   readonly lastEventId: string;
   readonly source: MessagePort | null;
   readonly ports: readonly MessagePort[];
+  /** @deprecated Give the constructor what the event is to have. */
+  initMessageEvent(
+    type: string, bubbles?: boolean, cancelable?: boolean, data?: T, origin?: string, lastEventId?: string,
+    source?: MessagePort | null, ports?: MessagePort[],
+  ): void;
 }
 
 interface EventListenerObject<E extends Event = Event> {
@@ -353,7 +369,6 @@ declare function removeEventListener<K extends string>(
 declare function dispatchEvent(event: Event): boolean;
 declare var onerror: ((message: any, filename: string, lineno: number, colno: number, error: any) => any) | null;
 declare var onunhandledrejection: ((event: PromiseRejectionEvent) => any) | null;
-declare var onrejectionhandled: ((event: PromiseRejectionEvent) => any) | null;
 
 /** A way to stop what is under way: `fetch(url, { signal: AbortSignal.timeout(5000) })`. */
 declare class AbortSignal extends EventTarget<{ abort: Event }> {
@@ -376,6 +391,7 @@ declare class MessagePort extends EventTarget<{ message: MessageEvent; messageer
   private constructor();
   onmessage: ((this: MessagePort, event: MessageEvent) => any) | null;
   onmessageerror: ((this: MessagePort, event: MessageEvent) => any) | null;
+  onclose: ((this: MessagePort, event: Event) => any) | null;
   postMessage(message: any, options?: StructuredSerializeOptions | Transferable[]): void;
   start(): void;
   close(): void;
@@ -547,6 +563,52 @@ declare class File extends Blob {
   readonly name: string;
   readonly lastModified: number;
 }
+
+interface ProgressEventInit extends EventInit {
+  lengthComputable?: boolean;
+  loaded?: number;
+  total?: number;
+}
+declare class ProgressEvent extends Event {
+  constructor(type: string, init?: ProgressEventInit);
+  readonly lengthComputable: boolean;
+  readonly loaded: number;
+  readonly total: number;
+}
+
+type FileReaderHandler = ((this: FileReader, event: ProgressEvent) => any) | null;
+type FileReaderEvents = {
+  abort: ProgressEvent;
+  error: ProgressEvent;
+  load: ProgressEvent;
+  loadend: ProgressEvent;
+  loadstart: ProgressEvent;
+  progress: ProgressEvent;
+};
+/** Reads a Blob by events. `await blob.text()`, `blob.arrayBuffer()` and `blob.bytes()` are simpler. */
+declare class FileReader extends EventTarget<FileReaderEvents> {
+  constructor();
+  static readonly EMPTY: 0;
+  static readonly LOADING: 1;
+  static readonly DONE: 2;
+  readonly EMPTY: 0;
+  readonly LOADING: 1;
+  readonly DONE: 2;
+  readonly readyState: number;
+  readonly result: string | ArrayBuffer | null;
+  readonly error: DOMException | null;
+  onabort: FileReaderHandler;
+  onerror: FileReaderHandler;
+  onload: FileReaderHandler;
+  onloadend: FileReaderHandler;
+  onloadstart: FileReaderHandler;
+  onprogress: FileReaderHandler;
+  readAsArrayBuffer(blob: Blob): void;
+  readAsBinaryString(blob: Blob): void;
+  readAsText(blob: Blob, encoding?: string): void;
+  readAsDataURL(blob: Blob): void;
+  abort(): void;
+}
 type FormDataEntryValue = File | string;
 declare class FormData {
   constructor();
@@ -638,6 +700,8 @@ declare class Request {
   readonly referrerPolicy: string;
   readonly integrity: string;
   readonly keepalive: boolean;
+  readonly isReloadNavigation: boolean;
+  readonly isHistoryNavigation: boolean;
   clone(): Request;
 }
 

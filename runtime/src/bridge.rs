@@ -3,6 +3,7 @@
 //! Security boundary: it is the runtime's side of one. Nothing secret comes through it towards us.
 
 mod scripts;
+mod stored;
 mod translate;
 
 pub use scripts::{

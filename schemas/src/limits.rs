@@ -244,9 +244,10 @@ pub const PROGRAM_CACHE_BYTES_MAX: u64 = 64 * MIB;
 pub const PREPARE_CPU_MS: u64 = 2_000;
 pub const PREPARE_MEMORY_MIB: u32 = 128;
 
-/// Wasm stack of a turn, and the fiber it runs on, which must hold that and the host's own frames.
-pub const WASM_STACK_BYTES: usize = 512 * 1024;
-pub const FIBER_STACK_BYTES: usize = 2 * 1024 * 1024;
+/// Wasm stack of a turn, and the fiber it runs on, which must hold that and the host's own frames. Of a fiber, what the
+/// deepest turn on it has touched stays resident.
+pub const WASM_STACK_BYTES: usize = 3 * 1024 * 1024;
+pub const FIBER_STACK_BYTES: usize = 4 * 1024 * 1024;
 
 /// Limits as somebody wrote them: a field that is absent changes nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]

@@ -508,6 +508,8 @@ fn replies_beyond_the_streams_of_a_run_come_whole() {
         // One that has arrived and was not read keeps its place; read to its end, it leaves it to another.
         let (rest, mut peer) = open.pop().unwrap();
         peer.send("3\r\none\r\n0\r\n\r\n").await;
+        // The connection is free for the next request as soon as the bridge has read the end.
+        tokio::time::sleep(Duration::from_millis(200)).await;
         let whole = async {
             peer.head().await;
             peer.send(format!("{CHUNKED}5\r\nwhole\r\n")).await;

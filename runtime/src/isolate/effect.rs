@@ -104,6 +104,7 @@ pub(super) enum Told {
     Cancel { number: u32 },
     Respond(ResponseHead),
     Log { level: String, text: String },
+    LogLinesLost { count: u32 },
     Result { json: String },
     Error(GuestError),
 }
@@ -205,6 +206,7 @@ pub(super) fn understand(effect: &Effect<'_>) -> Result<Told, Stopped> {
         }
         EffectKind::Respond => Told::Respond(ResponseHead { body: effect.body.to_vec(), ..meta(effect)? }),
         EffectKind::Cancel => Told::Cancel { number },
+        EffectKind::Log if effect.meta.is_empty() => Told::LogLinesLost { count: number },
         EffectKind::Log => Told::Log { level: meta::<LogMeta>(effect)?.level, text: text(effect.body) },
         EffectKind::Result => Told::Result { json: text(effect.body) },
         EffectKind::Error => Told::Error(meta(effect)?),

@@ -41,4 +41,9 @@ impl Logs {
         };
         self.lines.push(LogLine { level, at_ms, text });
     }
+
+    /// Lines that the guest itself only counted.
+    pub(super) fn lost(&mut self, count: u32) {
+        self.dropped = self.dropped.saturating_add(u64::from(count));
+    }
 }

@@ -222,6 +222,7 @@ impl Isolate {
                     let Ledger { limits, elapsed_ms, logs, .. } = &mut self.ledger;
                     logs.push(limits, *elapsed_ms, level, text);
                 }
+                Told::LogLinesLost { count } => self.ledger.logs.lost(count),
                 Told::Result { json } => return Ok(Step::Done(self.finish(json))),
                 Told::Error(mut error) => {
                     // Out of memory, QuickJS may not even find room for the error that says so: it throws null then.

@@ -109,9 +109,11 @@ fn host_of(authority: Option<&str>) -> Option<String> {
         return None;
     }
     // Most are written as they should be already.
-    let name = authority.rsplit_once(':').map_or(authority, |(name, port)| {
-        if port.bytes().all(|byte| byte.is_ascii_digit()) { name } else { authority }
-    });
+    let is_port = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok();
+    let name = match authority.rsplit_once(':') {
+        Some((name, port)) if is_port(port) => name,
+        _ => authority,
+    };
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte == b'-' || byte == b'.';
     if !name.is_empty() && name.bytes().all(plain) && !name.ends_with('.') {
         return Some(name.to_owned());

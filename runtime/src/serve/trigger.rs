@@ -103,7 +103,11 @@ async fn begin(method: &Method, body: Body) -> Result<(Bytes, Option<RequestBody
     if body.is_end_stream() || matches!(*method, Method::GET | Method::HEAD) {
         return Ok((Bytes::new(), None));
     }
-    if body.size_hint().exact().is_none_or(|bytes| bytes > REQUEST_INLINE_BYTES_MAX) {
+    let told = body.size_hint().exact();
+    if told.is_some_and(|bytes| bytes > REQUEST_STREAM_BYTES_MAX) {
+        return Err(Problem::too_large(format!("the body of a request may have {REQUEST_STREAM_BYTES_MAX} bytes")));
+    }
+    if told.is_none_or(|bytes| bytes > REQUEST_INLINE_BYTES_MAX) {
         let limited = Limited::new(body, usize::try_from(REQUEST_STREAM_BYTES_MAX).unwrap_or(usize::MAX));
         return Ok((Bytes::new(), Some(limited.boxed_unsync())));
     }

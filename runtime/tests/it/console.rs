@@ -34,7 +34,7 @@ fn format_marks_are_replaced() {
         (r#""%s %s", { a: { b: { c: 1 } } }, [1, [2, [3]]]"#, "{ a: [Object] } [ 1, [Array] ]"),
         (r#""%s", new (class { toString() { return "own" } })()"#, "own"),
         (r#""%d %d %d %d", {}, "12", "x", 5n"#, "NaN 12 NaN 5n"),
-        (r#""%i %i %f %f", 12.9, "0x1f", "1.5abc", Symbol()"#, "12 31 1.5 NaN"),
+        (r#""%i %i %f %f", 12.9, "0x1f", "1.5abc", Symbol()"#, "12 0 1.5 NaN"),
         (r#""%j %j", { a: 1 }, undefined"#, r#"{"a":1} undefined"#),
         (r#""%O %o", { a: [1] }, "x""#, "{ a: [ 1 ] } 'x'"),
         (r#""%c styled", "color: red", "more""#, " styled more"),

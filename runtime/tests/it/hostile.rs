@@ -85,6 +85,9 @@ fn a_script_that_gives_memory_back_goes_on() {
     assert_eq!(outcome.result.map(|result| result.get().to_owned()).ok().as_deref(), Some("\"out of memory\""));
 }
 
+/// QuickJS looks for cycles at every level of JSON: thousands of them take it a second.
+const PATIENT: Limits = Limits { cpu_ms: 20_000, ..DEFAULTS };
+
 #[test]
 fn recursion_ends_as_a_range_error() {
     for source in [
@@ -99,16 +102,21 @@ fn recursion_ends_as_a_range_error() {
         "return [2, 1].sort(function f(a, b) { return [2, 1].sort(f)[0] })",
         "return eval('['.repeat(50000))",
     ] {
-        let error = error(source);
+        let error = failed(run_with(source, "null", &PATIENT, ORIGIN));
         assert_eq!(error.kind, ErrorKind::Exception, "{source}: {error:?}");
         assert!(["RangeError", "SyntaxError", "InternalError"].contains(&error.name.as_str()), "{source}: {error:?}");
     }
     assert_eq!(error("const f = () => f() + 1; return f()").name, "RangeError");
+    // Which a script can catch, and not too early.
+    let depth =
+        result("let depth = 0; const f = () => { depth++; return f() + 1 }; try { f() } catch { return depth }");
+    assert!(depth.parse::<u32>().unwrap() > 2_000, "{depth}");
 }
 
 #[test]
 fn deep_results_and_deep_inputs_do_not_break_the_host() {
-    let error = error("let o = 1; for (let i = 0; i < 100000; i++) o = [o]; return o");
+    let source = "let o = 1; for (let i = 0; i < 100000; i++) o = [o]; return o";
+    let error = failed(run_with(source, "null", &PATIENT, ORIGIN));
     assert!(matches!(error.kind, ErrorKind::Exception | ErrorKind::NotSerializable), "{error:?}");
     let deep = format!("{}1{}", "[".repeat(100), "]".repeat(100));
     assert_eq!(crate::harness::script::json(run_with("return input", &deep, &DEFAULTS, ORIGIN)), deep);

@@ -24,7 +24,8 @@ pub enum EffectKind {
     Timer = 3,
     /// The promise `number` is no longer wanted (`clearTimeout`, `AbortSignal`). No meta, no body.
     Cancel = 4,
-    /// `meta`: `{"level": "debug|log|info|warn|error"}`; `body`: the text, UTF-8.
+    /// `meta`: `{"level": "debug|log|info|warn|error"}`; `body`: the text, UTF-8. Without meta: so many lines more (`number`)
+    /// were written than a turn may tell.
     Log = 5,
     /// The run is over; `body`: the result as JSON, empty for `undefined`.
     Result = 6,
@@ -141,7 +142,7 @@ pub struct Malformed(pub &'static str);
 
 /// The engine's stack lies at the bottom of its linear memory, up to here. Between turns nothing on it is alive, so an
 /// image leaves it out. The engine is linked with this number.
-pub const STACK_BYTES: u32 = 512 * 1024;
+pub const STACK_BYTES: u32 = 1024 * 1024;
 
 /// More modules than any script has; bounds the reader's loop.
 pub const MODULES_MAX: u32 = 256;

@@ -18,7 +18,7 @@ pub fn compile(ctx: &Ctx<'_>, source: &Source<'_>) -> Result<Vec<u8>, Vec<u8>> {
     let bytecode = Module::declare(ctx.clone(), source.name, source.source).and_then(|module| module.write(options));
     modules::provide(Sources::None);
     match (bytecode, &mappings) {
-        (Ok(bytecode), Some(mappings)) => Ok(positions::mapped(bytecode, mappings)),
+        (Ok(bytecode), Some(mappings)) => Ok(positions::mapped(bytecode, source.source, mappings)),
         (Ok(bytecode), None) => Ok(bytecode),
         (Err(error), _) => Err(describe(ctx, source.name, &error, mappings.as_ref())),
     }

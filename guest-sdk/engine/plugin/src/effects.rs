@@ -12,6 +12,7 @@ const FRAME_BYTES: usize = 16;
 thread_local! {
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
     static LOG_BYTES: Cell<usize> = const { Cell::new(0) };
+    static LOG_LINES_LOST: Cell<u32> = const { Cell::new(0) };
     static FINISHED: Cell<bool> = const { Cell::new(false) };
     /// Address and length of the answer, as the host reads it.
     static PAIR: Cell<[u32; 2]> = const { Cell::new([0; 2]) };
@@ -23,6 +24,7 @@ pub struct OutOfMemory;
 /// Empties the buffer for a new turn. One that grew large gives its memory back.
 pub fn begin_turn() {
     LOG_BYTES.set(0);
+    LOG_LINES_LOST.set(0);
     BUFFER.with_borrow_mut(|buffer| {
         if buffer.capacity() > EFFECTS_KEPT_BYTES || buffer.capacity() == 0 {
             *buffer = Vec::with_capacity(EFFECTS_START_BYTES);
@@ -31,18 +33,23 @@ pub fn begin_turn() {
     });
 }
 
-/// Appends one frame; log text above the turn's bound is dropped.
+/// Appends one frame; log lines above the turn's bound are counted only.
 pub fn push(kind: EffectKind, number: u32, meta: &[u8], body: &[u8]) -> Result<(), OutOfMemory> {
     if kind == EffectKind::Log {
         LOG_BYTES.set(LOG_BYTES.get().saturating_add(body.len() + FRAME_BYTES));
         if LOG_BYTES.get() > LOG_BYTES_PER_TURN_MAX {
+            LOG_LINES_LOST.set(LOG_LINES_LOST.get().saturating_add(1));
             return Ok(());
         }
     }
-    if matches!(kind, EffectKind::Result | EffectKind::Error) && FINISHED.replace(true) {
+    let is_last = matches!(kind, EffectKind::Result | EffectKind::Error);
+    if is_last && FINISHED.replace(true) {
         return Ok(());
     }
     BUFFER.with_borrow_mut(|buffer| {
+        if is_last {
+            tell_lost_lines(buffer);
+        }
         buffer.try_reserve(meta.len() + body.len() + FRAME_BYTES).map_err(|_| OutOfMemory)?;
         Effect { kind, number, meta, body }.write(buffer);
         Ok(())
@@ -56,7 +63,18 @@ pub fn finished() -> bool {
 
 /// The pair for the frames of this turn.
 pub fn pair() -> *const [u32; 2] {
-    BUFFER.with_borrow(|buffer| publish(buffer))
+    BUFFER.with_borrow_mut(|buffer| {
+        tell_lost_lines(buffer);
+        publish(buffer)
+    })
+}
+
+/// Where there is no memory for it, the count is lost too.
+fn tell_lost_lines(buffer: &mut Vec<u8>) {
+    let number = LOG_LINES_LOST.take();
+    if number > 0 && buffer.try_reserve(FRAME_BYTES).is_ok() {
+        Effect { kind: EffectKind::Log, number, meta: &[], body: &[] }.write(buffer);
+    }
 }
 
 /// The pair for the one answer of `mayfly-compile`.

@@ -2,11 +2,11 @@
 //! May touch: nothing.
 //! Security boundary: no. The host bounds memory, time and effects again; these make the guest fail in words.
 
-/// QuickJS throws a RangeError when the shadow stack is this deep, in bytes; the module has twice as much of it
-/// (`build.rs`). The native stack that the host grants grows with it: by up to 4 bytes for each of these where functions
-/// call each other, by up to 16 in QuickJS's parser and in JSON. So 4 MiB of native stack let every recursion end in a
-/// RangeError; with less, the deepest ones end in a clean trap. `build-engine try --stack KIB` shows it.
-pub const STACK_BYTES_MAX: usize = 256 * 1024;
+/// QuickJS throws a RangeError when the shadow stack is this deep, in bytes: 2,700 calls of a small function. The module
+/// has more of it (`mayfly_abi::STACK_BYTES`). The native stack that the host grants grows with it: by up to 4 bytes for each of these where functions
+/// call each other, by up to 16 in QuickJS's parser and in JSON. The host grants 4 bytes for each
+/// (`WASM_STACK_BYTES`): calls end in a RangeError, the deepest nesting in a clean trap. `build-engine try --stack KIB` shows it.
+pub const STACK_BYTES_MAX: usize = 768 * 1024;
 
 /// What the stack may grow beyond that while an error's own stack is told.
 pub const STACK_REPORT_BYTES: usize = 64 * 1024;

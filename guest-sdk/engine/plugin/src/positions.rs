@@ -29,10 +29,11 @@ const LINE_STEPS: i64 = 5;
 const FIRST_PACKED: i64 = 1;
 const PC_STEP_PACKED_MAX: i64 = (255 - FIRST_PACKED) / LINE_STEPS;
 
-/// The bytecode with every position looked up in `mappings`.
-pub fn mapped(bytecode: Vec<u8>, mappings: &Mappings) -> Vec<u8> {
+/// The bytecode, compiled from `javascript`, with every position looked up in `mappings`.
+pub fn mapped(bytecode: Vec<u8>, javascript: &[u8], mappings: &Mappings) -> Vec<u8> {
     let out = Vec::with_capacity(bytecode.len() + bytecode.len() / 8);
-    let walk = Walk { bytes: &bytecode, at: 0, copied: 0, out, mappings };
+    let lines = javascript.split(|byte| *byte == b'\n').collect();
+    let walk = Walk { bytes: &bytecode, at: 0, copied: 0, out, lines, mappings };
     walk.run().unwrap_or(bytecode)
 }
 
@@ -42,6 +43,8 @@ struct Walk<'a> {
     /// What is before this place in `bytes` is in `out`, or replaced there.
     copied: usize,
     out: Vec<u8>,
+    /// Of the JavaScript.
+    lines: Vec<&'a [u8]>,
     mappings: &'a Mappings,
 }
 
@@ -175,8 +178,21 @@ impl Walk<'_> {
     }
 
     fn original(&self, (line, column): (i64, i64)) -> Option<(i64, i64)> {
-        let (line, column) = self.mappings.original(u32::try_from(line).ok()?, u32::try_from(column).ok()?)?;
+        let (line, column) = (u32::try_from(line).ok()?, u32::try_from(column).ok()?);
+        let (line, column) = self.mappings.original(line, self.callee(line, column))?;
         Some((i64::from(line), i64::from(column)))
+    }
+
+    /// QuickJS tells a call by its first argument; people look for what is called, which stands before the bracket.
+    fn callee(&self, line: u32, column: u32) -> u32 {
+        let before = |line: u32, column: u32| {
+            let text = self.lines.get(line.checked_sub(1)? as usize)?;
+            text.get(column.checked_sub(2)? as usize).filter(|_| text.is_ascii())
+        };
+        match before(line, column) {
+            Some(b'(') => column - 1,
+            _ => column,
+        }
     }
 
     fn copy_up_to(&mut self, end: usize) -> Option<()> {
