@@ -54,7 +54,7 @@ function fromMap(map: Map<unknown, unknown>): object | string {
   const entries: Record<string, unknown> = Object.create(null);
   for (const [key, value] of map) {
     if (typeof key !== "string" && typeof key !== "number") {
-      return `a Map with ${typeof key} keys (send \`[...map]\`)`;
+      return `a Map with ${key === null ? "null" : typeof key} keys (send \`[...map]\`)`;
     }
     entries[key] = value;
   }

@@ -113,7 +113,12 @@ fn api() -> impl Fn(&str, &mut TcpStream) + Send + Sync + 'static {
             ("POST", "/echo") => {
                 json_reply(stream, json!({ "method": method, "headers": headers(head), "body": body }))
             }
-            ("POST", "/bytes") => respond(stream, "200 OK", "content-type: application/octet-stream\r\n", body),
+            ("POST", "/bytes") => {
+                let bytes: Vec<u8> = body.chars().map(|c| u8::try_from(c).unwrap()).collect();
+                let head = format!("content-type: application/octet-stream\r\ncontent-length: {}\r\n", bytes.len());
+                let _ = write!(stream, "HTTP/1.1 200 OK\r\nconnection: close\r\n{head}\r\n");
+                let _ = stream.write_all(&bytes);
+            }
             ("POST", "/upload") => json_reply(stream, form(head, body)),
             _ => respond(stream, "404 Not Found", "content-type: application/json\r\n", r#"{"error":"nothing here"}"#),
         }
@@ -159,7 +164,7 @@ fn user(stream: &mut TcpStream, method: &str, path: &str) {
     }
 }
 
-/// Names and sizes of the parts of a form. The bytes of a file arrive here as text, so that only the text parts have sizes.
+/// Names and sizes of the parts of a form. A form with bytes arrives as one character a byte.
 fn form(head: &str, body: &str) -> Value {
     let boundary = head.split("boundary=").nth(1).unwrap_or_default().lines().next().unwrap_or_default();
     let delimiter = format!("--{boundary}");

@@ -5,6 +5,8 @@ use crate::harness::tenants::{Tokens, tenant, two_tenant_files, two_tenants};
 use crate::harness::upstream::{Upstream, respond};
 use mayfly::limits::REQUEST_STREAM_BYTES_MAX;
 use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 /// Tells what it was asked.
@@ -493,4 +495,27 @@ fn health_is_told_without_a_bridge_and_on_hosts_that_nobody_knows() {
     }
     assert_eq!(ask("any.test", "/").kind(), (503, "bridge_unavailable".into()));
     assert_eq!(ask("127.0.0.1", "/run/acme/hello/").kind(), (503, "bridge_unavailable".into()));
+}
+
+#[test]
+fn the_example_tells_events_as_they_happen() {
+    let (server, acme, _) = two_tenants("", PUBLIC);
+    server.deploy(&acme, "hello", include_str!("../../../examples/events/events.ts"));
+    let mut stream = TcpStream::connect(server.address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.write_all(b"GET /run/acme/hello/?steps=4 HTTP/1.1\r\nhost: mayfly\r\nconnection: close\r\n\r\n").unwrap();
+    let (mut text, mut buffer, mut arrivals) = (String::new(), [0; 4096], Vec::new());
+    while let Ok(count @ 1..) = stream.read(&mut buffer) {
+        text.push_str(std::str::from_utf8(&buffer[..count]).unwrap());
+        arrivals.push(Instant::now());
+    }
+    let events: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
+    let progress = |number: u32| format!("{{\"number\":{number},\"of\":4}}");
+    let expected = [progress(1), progress(2), progress(3), progress(4), "{\"sum\":30}".to_owned()];
+    assert_eq!(events, expected, "{text}");
+    assert!(text.contains("content-type: text/event-stream"), "{text}");
+    let took = arrivals[arrivals.len() - 1] - arrivals[0];
+    assert!(took > Duration::from_millis(90), "they came all at once, within {took:?}");
+    let refused = server.request("GET", "/run/acme/hello/?steps=x", "", "");
+    assert_eq!((refused.status, refused.text.as_str()), (400, "steps: 1 to 100\n"));
 }

@@ -16,7 +16,7 @@ export default async function ({ api, rows }: { api: string; rows: [string, numb
   const table = back.get("table");
   if (!(table instanceof File)) throw new TypeError("the file is gone");
   const raw = back.get("raw") as File;
-  console.log(table);
+  console.log(table.name, table.size, table.type);
   console.log([...back.keys()]);
   return {
     received,

@@ -11,7 +11,7 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// `answer` gets the request head and body as text, and the socket. The thread ends with the test process.
+    /// `answer` gets the request head and body as text (what is no UTF-8 as one character a byte), and the socket. The thread ends with the test process.
     pub fn start(answer: impl Fn(&str, &mut TcpStream) + Send + Sync + 'static) -> Upstream {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port on loopback");
         let address = listener.local_addr().expect("its address");
@@ -38,25 +38,27 @@ impl Upstream {
 
 fn converse(mut stream: TcpStream, seen: &Mutex<Vec<String>>, answer: &dyn Fn(&str, &mut TcpStream)) {
     let _ = stream.set_read_timeout(Some(Duration::from_secs(20)));
-    let (mut text, mut buffer) = (String::new(), [0; 64 * 1024]);
-    while !complete(&text) {
+    let (mut bytes, mut buffer) = (Vec::new(), [0; 64 * 1024]);
+    while !complete(&bytes) {
         match stream.read(&mut buffer) {
             Ok(0) | Err(_) => return,
-            Ok(count) => text.push_str(&String::from_utf8_lossy(&buffer[..count])),
+            Ok(count) => bytes.extend_from_slice(&buffer[..count]),
         }
     }
+    let text =
+        String::from_utf8(bytes).unwrap_or_else(|error| error.into_bytes().into_iter().map(char::from).collect());
     seen.lock().expect("no poison").push(text.clone());
     answer(&text, &mut stream);
 }
 
-fn complete(text: &str) -> bool {
-    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
-    let length = head
+fn complete(bytes: &[u8]) -> bool {
+    let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { return false };
+    let length = String::from_utf8_lossy(&bytes[..end])
         .lines()
         .filter_map(|line| line.split_once(": "))
         .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
         .and_then(|(_, value)| value.parse::<usize>().ok());
-    body.len() >= length.unwrap_or(0)
+    bytes.len() - end - 4 >= length.unwrap_or(0)
 }
 
 /// A whole response that closes its connection.
