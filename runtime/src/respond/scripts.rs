@@ -115,7 +115,7 @@ fn cut<'a>(
 ) -> (Vec<Shown<'a>>, Rest) {
     let truncated = found.len() > limit;
     let entries = found.iter().take(limit);
-    let cursor = entries.clone().last().filter(|_| truncated).map(cursor);
+    let cursor = entries.clone().next_back().filter(|_| truncated).map(cursor);
     (entries.map(|info| shown(tenant, info)).collect(), Rest { truncated, cursor })
 }
 
