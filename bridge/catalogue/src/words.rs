@@ -1,0 +1,117 @@
+//! In: names, descriptions and questions. Out: stems of their words, and words that mean the same.
+//! May touch: nothing.
+//! Security boundary: no.
+
+/// Words that mean the same to those who look for an operation. The first is how APIs say it.
+const SYNONYMS: [&[&str]; 30] = [
+    &["list", "get", "fetch", "show", "find", "read", "retrieve", "view", "display", "see", "lookup"],
+    &["create", "add", "make", "new", "open", "post", "insert", "register", "start", "file", "submit"],
+    &["update", "edit", "change", "modify", "patch", "set", "rename", "put", "replace", "adjust", "alter"],
+    &["delete", "remove", "destroy", "drop", "erase", "clear", "unset"],
+    &["search", "find", "query", "look"],
+    &["repo", "repository"],
+    &["org", "organization", "organisation", "company"],
+    &["pull", "pr", "merge"],
+    &["user", "person", "people", "account", "who", "someone"],
+    &["comment", "reply", "note"],
+    &["cancel", "stop", "abort", "terminate"],
+    &["run", "execute", "trigger", "dispatch", "launch", "start"],
+    &["enable", "activate", "allow", "on"],
+    &["disable", "deactivate", "forbid", "off"],
+    &["assignee", "assign", "assigned"],
+    &["member", "membership", "join", "belong"],
+    &["star", "starred", "starring", "favourite", "favorite", "like", "stargazer"],
+    &["invite", "invitation"],
+    &["label", "tag"],
+    &["content", "file", "contents"],
+    &["dir", "directory", "folder"],
+    &["commit", "change", "revision"],
+    &["secret", "credential", "password"],
+    &["approve", "accept", "confirm", "review"],
+    &["download", "export", "archive"],
+    &["upload", "import", "attach"],
+    &["send", "message", "notify", "email", "mail"],
+    &["customer", "client", "buyer"],
+    &["invoice", "bill", "billing"],
+    &["key", "keys"],
+];
+
+/// Words that say nothing about an operation.
+const STOP: [&str; 46] = [
+    "a", "an", "the", "of", "for", "to", "in", "on", "with", "and", "or", "by", "from", "is", "are", "be", "it", "its",
+    "this", "that", "these", "those", "all", "any", "my", "me", "i", "you", "your", "our", "at", "as", "can", "how",
+    "do", "does", "what", "which", "please", "want", "need", "if", "has", "have", "was", "us",
+];
+
+/// Stems of the words of a text, in order; words of names come apart: `listForRepo` is `list`, `repo`.
+pub fn stems(text: &str) -> Vec<String> {
+    words(text).into_iter().filter(|word| !STOP.contains(&word.as_str())).map(|word| stem(&word)).collect()
+}
+
+/// Stems that mean the same as `stem`, without it.
+pub fn synonyms(wanted: &str) -> Vec<String> {
+    let groups = SYNONYMS.iter().filter(|group| group.iter().any(|word| stem(word) == wanted));
+    let mut same: Vec<String> = groups.flat_map(|group| group.iter().map(|word| stem(word))).collect();
+    same.sort_unstable();
+    same.dedup();
+    same.retain(|word| word != wanted);
+    same
+}
+
+/// Lower-case words: apart at everything that is no letter or digit, and where a small letter meets a capital.
+fn words(text: &str) -> Vec<String> {
+    let (mut words, mut word) = (Vec::new(), String::new());
+    let mut before = ' ';
+    let letters: Vec<char> = text.chars().collect();
+    for (at, letter) in letters.iter().copied().enumerate() {
+        let after = letters.get(at + 1).copied().unwrap_or(' ');
+        let begins =
+            letter.is_uppercase() && (before.is_lowercase() || (before.is_uppercase() && after.is_lowercase()));
+        if (begins || !letter.is_alphanumeric()) && !word.is_empty() {
+            words.push(std::mem::take(&mut word));
+        }
+        // `user's` is `user`.
+        let of_apostrophe = letter == 's' && matches!(before, '\'' | '’');
+        if letter.is_alphanumeric() && !of_apostrophe {
+            word.extend(letter.to_lowercase());
+        }
+        before = letter;
+    }
+    if !word.is_empty() {
+        words.push(word);
+    }
+    words
+}
+
+/// Without the ending of plurals and of `-ing` and `-ed`; good enough for names, after step 1 of Porter (1980).
+pub fn stem(word: &str) -> String {
+    let ends = |ending: &str| word.strip_suffix(ending).filter(|rest| rest.len() >= 3);
+    let stripped = if let Some(rest) = ends("ies") {
+        format!("{rest}y")
+    } else if let Some(rest) = ends("sses").or_else(|| ends("xes")).or_else(|| ends("ches")).or_else(|| ends("shes")) {
+        word.get(..rest.len() + word.len() - rest.len() - 2).unwrap_or(rest).to_owned()
+    } else if let Some(rest) =
+        ends("ing").or_else(|| ends("ed")).filter(|rest| rest.contains(['a', 'e', 'i', 'o', 'u', 'y']))
+    {
+        undoubled(rest)
+    } else if let Some(rest) =
+        ends("s").filter(|rest| !rest.ends_with('s') && !rest.ends_with("u") && !rest.ends_with('i'))
+    {
+        rest.to_owned()
+    } else {
+        word.to_owned()
+    };
+    // `create`, `creating`, `created`; `merge`, `merging`.
+    stripped.strip_suffix('e').filter(|rest| rest.len() >= 3).map(str::to_owned).unwrap_or(stripped)
+}
+
+/// `submitting` is `submit`, `listed` is `list`, `called` is `call`.
+fn undoubled(rest: &str) -> String {
+    let mut last = rest.chars().rev();
+    match (last.next(), last.next()) {
+        (Some(one), Some(two)) if one == two && !matches!(one, 'l' | 's' | 'z' | 'e' | 'o') => {
+            rest.get(..rest.len() - one.len_utf8()).unwrap_or(rest).to_owned()
+        }
+        _ => rest.to_owned(),
+    }
+}
