@@ -3,8 +3,8 @@
 //! Security boundary: no.
 //!
 //! What is asked for comes first, then the shared types it needs, the nearest first. Types that the budget has no room
-//! for are `unknown /* cut: describe NAME */`: the deepest, that is, the ones a caller needs last. Where even the tools
-//! alone are too much, comments on properties go, then the types of the last tools.
+//! for are `unknown /* cut: describe NAME */`: the deepest, that is, the ones a caller needs last. Before a type goes,
+//! comments on properties do. Where even the tools alone are too much, their comments go, then the types of the last.
 
 use crate::catalogue::{Catalogue, UnknownPath};
 use crate::declarations::{Declared, Detail, Shared, Tree, definition, name_of, namespace, tool};
@@ -18,6 +18,13 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 const FRAME_BYTES: usize = 48;
 /// The line that says what is missing.
 const NOTE_BYTES: usize = 240;
+
+/// Shared types that there is room for, nearest first, and those of which only the name is there.
+struct Chosen<'a> {
+    types: Vec<(Shared<'a>, Declared<'a>)>,
+    stubs: Vec<Shared<'a>>,
+    bare: bool,
+}
 
 impl Catalogue {
     /// Declarations of the tools at `paths` (or of all tools below a path that is a group, or of a shared type such as
@@ -55,40 +62,22 @@ impl Catalogue {
 
     fn attempt<'a>(&'a self, tools: &[&'a Tool], asked: &[Shared<'a>], budget: usize, for_tools: usize) -> String {
         let (details, needs, used) = details(tools, for_tools);
+        let room = budget.saturating_sub(used);
         let bare = details.contains(&Detail::Bare);
-        let first = asked.len();
-        let (mut seen, mut order): (HashSet<Shared<'_>>, Vec<(Shared<'_>, Declared<'_>)>) =
-            (HashSet::new(), Vec::new());
-        let mut waiting: VecDeque<Shared<'_>> = asked.iter().chain(&needs).copied().collect();
-        let mut sum = used;
-        while let Some(shared) = waiting.pop_front() {
-            // What was asked for by name is given, whatever the budget says.
-            if sum > budget && order.len() >= first {
-                break;
-            }
-            if seen.insert(shared) {
-                let declared = self.declared(shared, bare);
-                sum += declared.text.len();
-                waiting.extend(&declared.needs);
-                order.push((shared, declared));
-            }
-        }
-        let mut kept = order.len();
-        let mut stubs = self.stubs(&needs, &order, kept);
-        while kept > first && used + self.bytes(&order, kept, &stubs) > budget {
-            kept -= 1;
-            stubs = self.stubs(&needs, &order, kept);
+        let mut chosen = self.choose(&needs, asked, room, bare);
+        if !bare && !chosen.stubs.is_empty() {
+            let short = self.choose(&needs, asked, room, true);
+            // Fields say more than what is said about them.
+            chosen = if short.types.len() > chosen.types.len() { short } else { chosen };
         }
         let mut types: BTreeMap<&str, String> = BTreeMap::new();
-        for (shared, declared) in order.iter().take(kept) {
+        for (shared, declared) in &chosen.types {
             types.entry(shared.source).or_default().push_str(&declared.text);
         }
-        for shared in &stubs {
+        for shared in &chosen.stubs {
             types.entry(shared.source).or_default().push_str(&self.stub(*shared));
         }
-        let names: Vec<String> =
-            stubs.iter().map(|shared| format!("{}.{}", shared.source, self.type_name(*shared))).collect();
-        let mut out = note(&names, tools, &details);
+        let mut out = self.note(tools, &details, &chosen);
         types.iter().for_each(|(source, texts)| out.push_str(&namespace(source, texts)));
         let mut tree = Tree::default();
         tools.iter().zip(&details).for_each(|(tool, detail)| tree.insert(tool, *detail));
@@ -98,23 +87,53 @@ impl Catalogue {
         out
     }
 
-    /// Types that are named by what is kept, and are not kept themselves.
-    fn stubs<'a>(&self, needs: &[Shared<'a>], order: &[(Shared<'a>, Declared<'a>)], kept: usize) -> Vec<Shared<'a>> {
-        let kept = order.get(..kept).unwrap_or_default();
-        let mut seen: HashSet<Shared<'_>> = kept.iter().map(|(shared, _)| *shared).collect();
-        let named = needs.iter().chain(kept.iter().flat_map(|(_, declared)| &declared.needs));
-        named.copied().filter(|shared| seen.insert(*shared)).collect()
+    /// The nearest types that there is room for. What was asked for by name is given, whatever the room.
+    fn choose<'a>(&'a self, needs: &[Shared<'a>], asked: &[Shared<'a>], room: usize, bare: bool) -> Chosen<'a> {
+        let (mut seen, mut types) = (HashSet::new(), Vec::new());
+        let mut waiting: VecDeque<Shared<'_>> = asked.iter().chain(needs).copied().collect();
+        let mut sum = 0;
+        while let Some(shared) = waiting.pop_front() {
+            if sum > room && types.len() >= asked.len() {
+                break;
+            }
+            if seen.insert(shared) {
+                let declared = self.declared(shared, bare);
+                sum += declared.text.len();
+                waiting.extend(&declared.needs);
+                types.push((shared, declared));
+            }
+        }
+        let mut chosen = Chosen { bare, stubs: stubs(needs, &types), types };
+        while chosen.types.len() > asked.len() && self.bytes(&chosen) > room {
+            chosen.types.pop();
+            chosen.stubs = stubs(needs, &chosen.types);
+        }
+        chosen
     }
 
-    fn bytes(&self, order: &[(Shared<'_>, Declared<'_>)], kept: usize, stubs: &[Shared<'_>]) -> usize {
-        let texts: usize = order.iter().take(kept).map(|(_, declared)| declared.text.len()).sum();
-        let note = if stubs.is_empty() { 0 } else { NOTE_BYTES };
-        texts + note + stubs.iter().map(|shared| self.stub(*shared).len()).sum::<usize>()
+    fn bytes(&self, chosen: &Chosen<'_>) -> usize {
+        let texts: usize = chosen.types.iter().map(|(_, declared)| declared.text.len()).sum();
+        let note = if chosen.stubs.is_empty() { 0 } else { NOTE_BYTES };
+        texts + note + chosen.stubs.iter().map(|shared| self.stub(*shared).len()).sum::<usize>()
     }
 
     fn stub(&self, shared: Shared<'_>) -> String {
         let name = self.type_name(shared);
         format!("  type {name} = unknown /* cut: describe {}.{name} */;\n", shared.source)
+    }
+
+    /// One line that says what is missing.
+    fn note(&self, tools: &[&Tool], details: &[Detail], chosen: &Chosen<'_>) -> String {
+        let mut missing: Vec<String> = Vec::new();
+        if chosen.bare || details.contains(&Detail::Bare) {
+            missing.push("comments on properties".to_owned());
+        }
+        let cut = tools.iter().zip(details).filter(|(_, detail)| **detail == Detail::Name);
+        missing.extend(listed("types of", &cut.map(|(tool, _)| &*tool.path).collect::<Vec<_>>()));
+        let stubs = chosen.stubs.iter().map(|shared| format!("{}.{}", shared.source, self.type_name(*shared)));
+        let stubs: Vec<String> = stubs.collect();
+        missing.extend(listed("shared types", &stubs.iter().map(String::as_str).collect::<Vec<_>>()));
+        if missing.is_empty() { String::new() } else { format!("// Cut to fit the budget: {}.\n", missing.join("; ")) }
     }
 
     fn declared<'a>(&'a self, shared: Shared<'a>, bare: bool) -> Declared<'a> {
@@ -173,22 +192,16 @@ fn details<'a>(tools: &[&'a Tool], budget: usize) -> (Vec<Detail>, Vec<Shared<'a
     (details, needs, used)
 }
 
-/// One line that says what is missing.
-fn note(names: &[String], tools: &[&Tool], details: &[Detail]) -> String {
-    let mut missing: Vec<String> = Vec::new();
-    let cut: Vec<&str> =
-        tools.iter().zip(details).filter(|(_, detail)| **detail == Detail::Name).map(|(tool, _)| &*tool.path).collect();
-    if details.contains(&Detail::Bare) {
-        missing.push("comments on properties".to_owned());
-    }
-    let mut list = |what: &str, all: &[&str]| {
-        let shown: Vec<&str> = all.iter().take(6).copied().collect();
-        let more = if all.len() > 6 { format!(" and {} more", all.len() - 6) } else { String::new() };
-        if !all.is_empty() {
-            missing.push(format!("{what} {}{more}", shown.join(", ")));
-        }
-    };
-    list("types of", &cut);
-    list("shared types", &names.iter().map(String::as_str).collect::<Vec<_>>());
-    if missing.is_empty() { String::new() } else { format!("// Cut to fit the budget: {}.\n", missing.join("; ")) }
+/// Types that are named by what is chosen, and are not chosen themselves.
+fn stubs<'a>(needs: &[Shared<'a>], types: &[(Shared<'a>, Declared<'a>)]) -> Vec<Shared<'a>> {
+    let mut seen: HashSet<Shared<'_>> = types.iter().map(|(shared, _)| *shared).collect();
+    let named = needs.iter().chain(types.iter().flat_map(|(_, declared)| &declared.needs));
+    named.copied().filter(|shared| seen.insert(*shared)).collect()
+}
+
+/// `what a, b and 3 more`
+fn listed(what: &str, all: &[&str]) -> Option<String> {
+    let shown: Vec<&str> = all.iter().take(5).copied().collect();
+    let more = if all.len() > 5 { format!(" and {} more", all.len() - 5) } else { String::new() };
+    (!all.is_empty()).then(|| format!("{what} {}{more}", shown.join(", ")))
 }

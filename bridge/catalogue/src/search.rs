@@ -43,8 +43,9 @@ pub struct Index {
     /// For each word: tools it stands for, with the weight it has there.
     postings: Vec<Box<[(u32, f32)]>>,
     tools: usize,
-    /// Words of each path: of two tools that fit alike, the one that says nothing else is meant.
-    path_words: Vec<u8>,
+    /// For each tool: the words of its path below the source. Of two tools that fit alike, the one that says little else
+    /// is meant.
+    paths: Vec<Box<[u32]>>,
 }
 
 const PATH: f32 = 6.0;
@@ -54,6 +55,7 @@ const ARGUMENT: f32 = 1.0;
 const RESULT: f32 = 0.3;
 /// Of the same word, more than so much is no more.
 const SATURATION: f32 = 6.0;
+const TO_THE_POINT: f32 = 0.5;
 const PREFIX_DISCOUNT: f32 = 0.5;
 const SYNONYM_DISCOUNT: f32 = 0.6;
 
@@ -64,14 +66,17 @@ impl Index {
         for (at, tool) in tools.enumerate() {
             count = at + 1;
             let weights = weights(tool);
-            path_words.push(u8::try_from(stems(&tool.path).len()).unwrap_or(u8::MAX));
+            path_words.push(stems(tool.path.split_once('.').map_or("", |(_, path)| path)));
             for (word, weight) in weights {
                 found.entry(word).or_default().push((u32::try_from(at).unwrap_or(u32::MAX), weight));
             }
         }
         let sorted: BTreeMap<String, Vec<(u32, f32)>> = found.into_iter().collect();
         let (words, postings) = sorted.into_iter().map(|(word, list)| (word.into(), list.into())).unzip();
-        Index { words, postings, tools: count, path_words }
+        let mut index = Index { words, postings, tools: count, paths: Vec::new() };
+        let number = |word: &String| index.exact(word).and_then(|at| u32::try_from(at).ok());
+        index.paths = path_words.iter().map(|words| words.iter().filter_map(number).collect()).collect();
+        index
     }
 
     /// Places of tools and their scores.
@@ -79,33 +84,50 @@ impl Index {
         let mut scores = vec![0.0_f32; self.tools];
         let mut wanted = stems(query);
         wanted.truncate(QUERY_WORDS_MAX);
+        // Every word that stands for one of the question, and how well.
+        let mut meant: HashMap<usize, f32> = HashMap::new();
         for word in &wanted {
+            let alike = self.alike(word);
+            // What says the same is as common as all its words are: `fetch` is rare, and means no more than `get`.
+            let with = alike.iter().map(|(at, _)| self.postings.get(*at).map_or(0, |list| list.len())).max();
+            let rarity = self.rarity(with.unwrap_or_default());
             let mut best: HashMap<u32, f32> = HashMap::new();
-            let mut take = |at: usize, discount: f32| {
-                let Some(postings) = self.postings.get(at) else { return };
-                let rarity = self.rarity(postings.len());
-                for (tool, weight) in postings {
-                    let score = rarity * discount * weight * 2.2 / (weight + SATURATION);
+            for (at, discount) in alike {
+                let known = meant.entry(at).or_default();
+                *known = known.max(discount);
+                for (tool, weight) in self.postings.get(at).into_iter().flatten() {
+                    let score = rarity * discount * weight / (weight + SATURATION);
                     let known = best.entry(*tool).or_default();
                     *known = known.max(score);
                 }
-            };
-            self.exact(word).into_iter().for_each(|at| take(at, 1.0));
-            self.beginning(word).for_each(|at| take(at, PREFIX_DISCOUNT));
-            synonyms(word).iter().filter_map(|word| self.exact(word)).for_each(|at| take(at, SYNONYM_DISCOUNT));
+            }
             for (tool, score) in best {
                 if let Some(sum) = scores.get_mut(tool as usize) {
                     *sum += score;
                 }
             }
         }
-        let path_words = |at: usize| f32::from(self.path_words.get(at).copied().unwrap_or_default());
-        let ranked = scores.into_iter().enumerate().filter(|(_, score)| *score > 0.0);
+        let scores = scores.into_iter().enumerate().filter(|(_, score)| *score > 0.0);
         let mut ranked: Vec<(usize, f32)> =
-            ranked.map(|(at, score)| (at, score / (1.0 + 0.06 * path_words(at)))).collect();
+            scores.map(|(at, score)| (at, score * self.to_the_point(at, &meant))).collect();
         ranked.sort_by(|one, other| other.1.total_cmp(&one.1).then(one.0.cmp(&other.0)));
         ranked.truncate(limit.min(HITS_MAX));
         ranked
+    }
+
+    /// Words of the index that one of the question stands for: itself, longer ones, synonyms.
+    fn alike(&self, word: &str) -> Vec<(usize, f32)> {
+        let mut alike: Vec<(usize, f32)> = self.exact(word).map(|at| (at, 1.0)).into_iter().collect();
+        alike.extend(synonyms(word).iter().filter_map(|word| self.exact(word)).map(|at| (at, SYNONYM_DISCOUNT)));
+        alike.extend(self.beginning(word).map(|at| (at, PREFIX_DISCOUNT)));
+        alike
+    }
+
+    /// How much of a tool's path the question speaks about, from `1 - TO_THE_POINT` to 1.
+    fn to_the_point(&self, tool: usize, meant: &HashMap<usize, f32>) -> f32 {
+        let Some(path) = self.paths.get(tool).filter(|path| !path.is_empty()) else { return 1.0 };
+        let spoken: f32 = path.iter().filter_map(|word| meant.get(&(*word as usize))).sum();
+        1.0 - TO_THE_POINT + TO_THE_POINT * spoken / path.len() as f32
     }
 
     fn exact(&self, word: &str) -> Option<usize> {

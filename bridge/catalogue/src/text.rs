@@ -8,7 +8,7 @@ use std::fmt::Write;
 /// One line for a comment: no control, no invisible and no direction-changing characters, no `*/`, cut to `bytes_max`.
 pub fn comment(text: &str, bytes_max: usize) -> String {
     let mut line = String::new();
-    for word in text.split(|letter: char| letter.is_whitespace() || letter.is_control()) {
+    for word in unlinked(text).split(|letter: char| letter.is_whitespace() || letter.is_control()) {
         let visible: String = word.chars().filter(|letter| !is_hidden(*letter)).collect();
         if visible.is_empty() {
             continue;
@@ -23,6 +23,27 @@ pub fn comment(text: &str, bytes_max: usize) -> String {
     }
     // After the joining and the filtering, so that nothing can come together to `*/` behind it.
     cut(&line, bytes_max).replace("*/", "*\\/")
+}
+
+/// `[text](address)` of Markdown as its text: addresses are half of what GitHub's descriptions say, and nobody follows them.
+fn unlinked(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, link)) = rest.split_once('[') {
+        out.push_str(before);
+        let link_text = link.split_once("](").filter(|(text, _)| !text.contains(['[', ']']));
+        match link_text.and_then(|(text, behind)| Some((text, behind.split_once(')')?))) {
+            Some((text, (address, behind))) if !address.contains([' ', '(']) => {
+                out.push_str(text);
+                rest = behind;
+            }
+            _ => {
+                out.push('[');
+                rest = link;
+            }
+        }
+    }
+    out + rest
 }
 
 /// At most `bytes_max` bytes of `text`, and an ellipsis where something is missing.

@@ -5,6 +5,7 @@
 use crate::explain::explain;
 use crate::limits::{ARGUMENT_DEPTH_MAX, PATTERN_BACKTRACKS_MAX, PATTERN_PROGRAM_BYTES_MAX, PROBLEMS_MAX};
 use crate::tool::Tool;
+use jsonschema::error::ValidationErrorKind;
 use jsonschema::{Draft, PatternOptions};
 use serde_json::Value;
 use std::fmt;
@@ -64,7 +65,10 @@ pub fn check(tool: &Tool, args: &Value) -> Result<(), ArgumentError> {
     }
     let schema = tool.input_schema();
     let mut problems = Vec::new();
-    for error in validator.iter_errors(args).take(PROBLEMS_MAX * 4) {
+    let mut errors: Vec<_> = validator.iter_errors(args).take(PROBLEMS_MAX * 20).collect();
+    // What is not known first: it is mostly what is missing, by another name.
+    errors.sort_by_key(|error| !matches!(error.kind(), ValidationErrorKind::AdditionalProperties { .. }));
+    for error in errors {
         let problem = explain(&error, &schema);
         if problems.len() < PROBLEMS_MAX && !problems.contains(&problem) {
             problems.push(problem);

@@ -3,16 +3,20 @@
 //! Security boundary: no.
 
 /// Words that mean the same to those who look for an operation. The first is how APIs say it.
-const SYNONYMS: [&[&str]; 30] = [
-    &["list", "get", "fetch", "show", "find", "read", "retrieve", "view", "display", "see", "lookup"],
-    &["create", "add", "make", "new", "open", "post", "insert", "register", "start", "file", "submit"],
+const SYNONYMS: [&[&str]; 31] = [
+    &[
+        "list", "get", "fetch", "show", "find", "read", "retrieve", "view", "display", "see", "lookup", "which",
+        "what", "who",
+    ],
+    &["create", "add", "make", "new", "open", "post", "insert", "register", "start", "file", "submit", "assign"],
     &["update", "edit", "change", "modify", "patch", "set", "rename", "put", "replace", "adjust", "alter"],
     &["delete", "remove", "destroy", "drop", "erase", "clear", "unset"],
     &["search", "find", "query", "look"],
     &["repo", "repository"],
     &["org", "organization", "organisation", "company"],
     &["pull", "pr", "merge"],
-    &["user", "person", "people", "account", "who", "someone"],
+    &["user", "person", "people", "account"],
+    &["authenticated", "my", "me", "mine", "i", "myself"],
     &["comment", "reply", "note"],
     &["cancel", "stop", "abort", "terminate"],
     &["run", "execute", "trigger", "dispatch", "launch", "start"],
@@ -37,10 +41,10 @@ const SYNONYMS: [&[&str]; 30] = [
 ];
 
 /// Words that say nothing about an operation.
-const STOP: [&str; 46] = [
+const STOP: [&str; 44] = [
     "a", "an", "the", "of", "for", "to", "in", "on", "with", "and", "or", "by", "from", "is", "are", "be", "it", "its",
-    "this", "that", "these", "those", "all", "any", "my", "me", "i", "you", "your", "our", "at", "as", "can", "how",
-    "do", "does", "what", "which", "please", "want", "need", "if", "has", "have", "was", "us",
+    "this", "that", "these", "those", "all", "any", "you", "your", "our", "at", "as", "can", "how", "do", "does",
+    "please", "want", "need", "if", "has", "have", "was", "us", "am", "someone", "somebody",
 ];
 
 /// Stems of the words of a text, in order; words of names come apart: `listForRepo` is `list`, `repo`.
@@ -83,26 +87,31 @@ fn words(text: &str) -> Vec<String> {
     words
 }
 
-/// Without the ending of plurals and of `-ing` and `-ed`; good enough for names, after step 1 of Porter (1980).
+/// Without the endings of plurals, of `-ing` and `-ed` and `-ion`; good enough for names, after Porter (1980), step 1.
 pub fn stem(word: &str) -> String {
-    let ends = |ending: &str| word.strip_suffix(ending).filter(|rest| rest.len() >= 3);
-    let stripped = if let Some(rest) = ends("ies") {
-        format!("{rest}y")
-    } else if let Some(rest) = ends("sses").or_else(|| ends("xes")).or_else(|| ends("ches")).or_else(|| ends("shes")) {
-        word.get(..rest.len() + word.len() - rest.len() - 2).unwrap_or(rest).to_owned()
-    } else if let Some(rest) =
-        ends("ing").or_else(|| ends("ed")).filter(|rest| rest.contains(['a', 'e', 'i', 'o', 'u', 'y']))
-    {
-        undoubled(rest)
-    } else if let Some(rest) =
-        ends("s").filter(|rest| !rest.ends_with('s') && !rest.ends_with("u") && !rest.ends_with('i'))
-    {
-        rest.to_owned()
-    } else {
-        word.to_owned()
+    let word = singular(word);
+    let ends = |ending: &str, least: usize| word.strip_suffix(ending).filter(|rest| rest.len() >= least);
+    let vowel = |rest: &&str| rest.contains(['a', 'e', 'i', 'o', 'u', 'y']);
+    let stripped = match ends("ing", 3).or_else(|| ends("ed", 3)).filter(vowel) {
+        Some(rest) => undoubled(rest),
+        // `protection`, `creation`; not `action`, `version`.
+        None => ends("ion", 5).map_or_else(|| word.clone(), str::to_owned),
     };
     // `create`, `creating`, `created`; `merge`, `merging`.
     stripped.strip_suffix('e').filter(|rest| rest.len() >= 3).map(str::to_owned).unwrap_or(stripped)
+}
+
+/// `branches`, `repositories`, `labels`; `status`, `access` and `analysis` are no plurals.
+fn singular(word: &str) -> String {
+    let ends = |ending: &str| word.strip_suffix(ending).filter(|rest| rest.len() >= 2);
+    if let Some(rest) = ends("ies") {
+        return format!("{rest}y");
+    }
+    let hissing = ["sses", "xes", "ches", "shes"].iter().any(|ending| word.ends_with(ending));
+    if let (true, Some(rest)) = (hissing, ends("es")) {
+        return rest.to_owned();
+    }
+    ends("s").filter(|rest| !rest.ends_with(['s', 'u', 'i'])).unwrap_or(word).to_owned()
 }
 
 /// `submitting` is `submit`, `listed` is `list`, `called` is `call`.

@@ -5,17 +5,15 @@ use mayfly_catalogue::{Catalogue, Source};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
-use std::time::Instant;
+use std::time::Duration;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/openapi")
 }
 
 fn description() -> String {
-    let file = std::env::var("MAYFLY_OCTOKIT_OPENAPI").map_or_else(
-        |_| folder().join("node_modules/@octokit/openapi/generated/api.github.com.json"),
-        PathBuf::from,
-    );
+    let file = std::env::var("MAYFLY_OCTOKIT_OPENAPI")
+        .map_or_else(|_| folder().join("node_modules/@octokit/openapi/generated/api.github.com.json"), PathBuf::from);
     std::fs::read_to_string(&file)
         .unwrap_or_else(|_| panic!("{} is not there; run: bridge/catalogue/check-github", file.display()))
 }
@@ -64,20 +62,26 @@ fn plain_questions_find_their_operation_among_the_first_three() {
 #[test]
 fn loading_and_searching_are_quick() {
     let text = description();
-    let start = Instant::now();
+    let start = cpu_time();
     let source = Source::openapi("github", &text, None).expect("GitHub's description loads");
     let catalogue = Catalogue::new(vec![source]).expect("one source");
-    let loaded = start.elapsed();
-    assert!(loaded.as_millis() < 1_000, "{loaded:?}");
+    let loaded = cpu_time() - start;
+    assert!(loaded < Duration::from_secs(1), "{loaded:?}");
     let mut times: Vec<_> = (0..100)
         .map(|number| {
-            let start = Instant::now();
+            let start = cpu_time();
             assert_eq!(catalogue.search(&format!("list issues of repository {number}"), 10).len(), 10);
-            start.elapsed()
+            cpu_time() - start
         })
         .collect();
     times.sort();
-    assert!(times[50].as_millis() < 5, "{:?}", times[50]);
+    assert!(times[50] < Duration::from_millis(5), "{:?}", times[50]);
+}
+
+/// Of this thread, so that what else the machine does says nothing.
+fn cpu_time() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux");
+    Duration::from_nanos(text.split_whitespace().next().and_then(|number| number.parse().ok()).expect("a number"))
 }
 
 #[test]
