@@ -86,9 +86,11 @@ function connectorOf(calls: any): any {
     get(_own, method) {
       if (typeof method !== "string" || method === "then") return undefined;
       return async (args: unknown) => {
+        const { stack } = new Error();
         const answer: any = decode(await calls.${CONNECTOR_TOOL}({ method, args: encode(args) }));
         if (answer?.${CONTROL_KEY} === "pause") throw new Error(${JSON.stringify(PAUSE)});
-        if (answer?.${CONTROL_KEY} === "error") throw new Error(String(answer.message));
+        // With the calls of now: after the wait there are none.
+        if (answer?.${CONTROL_KEY} === "error") throw Object.defineProperty(new Error(String(answer.message)), "stack", { value: stack, writable: true, configurable: true });
         return answer;
       };
     },
