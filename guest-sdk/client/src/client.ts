@@ -2,9 +2,9 @@
 // May touch: the server at `url`, with `token`; the caller's external tools.
 // Security boundary: no.
 
-import { continuation, creation, drive, pathOf, type DriveOptions, type RunOptions } from "./drive.js";
+import { asRun, askRun, cancelQuietly, continuation, creation, drive, pathOf, type DriveOptions, type RunOptions } from "./drive.js";
 import type { Answerers } from "./external.js";
-import { Http, type CallOptions, type MayflyOptions } from "./http.js";
+import { Http, parse, type CallOptions, type MayflyOptions } from "./http.js";
 import { pages, type PageOptions } from "./pages.js";
 import { Scripts } from "./scripts.js";
 import { follow } from "./stream.js";
@@ -39,9 +39,8 @@ export class Mayfly {
    * here answers. An abort, or a failure on the way, cancels the run.
    */
   async run<T = unknown>(request: RunRequest, options: RunOptions = {}): Promise<Run<T>> {
-    const wall_ms = request.limits?.wall_ms;
-    const { value } = await this.#http.json<Run<T>>(creation(request, options));
-    return drive(this.#http, value, request, options, wall_ms);
+    const first = await askRun<T>(this.#http, creation(request, options));
+    return drive(this.#http, first, request, options, request.limits?.wall_ms);
   }
 
   /** Runs code and tells what happens in it. Leaving the loop cancels the run. */
@@ -49,14 +48,21 @@ export class Mayfly {
     return follow<T>(this.#http, creation(request, options), request, options, request.limits?.wall_ms);
   }
 
-  /** Answers a paused run and lets it go on. Give `external` again if it may call those tools. */
+  /** Answers a paused run and lets it go on. Give `external` again if it may call those tools. An abort cancels the run. */
   async continue<T = unknown>(id: string, said: Continuation, options: ContinueOptions = {}): Promise<Run<T>> {
-    const { value } = await this.#http.json<Run<T>>(continuation(id, said, options));
-    return drive(this.#http, value, options, options);
+    let next: Run<T>;
+    try {
+      next = await askRun<T>(this.#http, continuation(id, said, options));
+    } catch (thrown) {
+      // A refusal (somebody else was first, say) is no reason to take the run away from others.
+      if (options.signal?.aborted === true) await cancelQuietly(this.#http, id);
+      throw thrown;
+    }
+    return drive(this.#http, next, options, options);
   }
 
   async get<T = unknown>(id: string, options: CallOptions = {}): Promise<Run<T>> {
-    return (await this.#http.json<Run<T>>({ method: "GET", path: pathOf(id), ...options })).value;
+    return askRun<T>(this.#http, { method: "GET", path: pathOf(id), ...options });
   }
 
   /** All runs that match, newest first, page by page. */
@@ -67,7 +73,7 @@ export class Mayfly {
   /** The run as it is now, where the server says it. */
   async cancel(id: string, options: CallOptions = {}): Promise<Run | undefined> {
     const { text } = await this.#http.text({ method: "DELETE", path: pathOf(id), ...options });
-    return text === "" ? undefined : (JSON.parse(text) as Run);
+    return text === "" ? undefined : asRun(parse(text, `DELETE ${pathOf(id)}`), `DELETE ${pathOf(id)}`);
   }
 
   /** The TypeScript declarations of what this token's scripts may call. */

@@ -5,12 +5,14 @@
 import { MayflyError } from "./errors.js";
 import { answer, declare, type Answerers } from "./external.js";
 import { positive, type Ask, type CallOptions, type Http } from "./http.js";
-import { CANCEL_MS, ROUNDS_MAX, WALL_MARGIN_MS } from "./limits.js";
+import { CANCEL_MS, EXTERNAL_MS, ROUNDS_MAX, WALL_MARGIN_MS } from "./limits.js";
 import type { Continuation, PausedRun, Run, RunRequest } from "./types.js";
 
 export interface DriveOptions extends CallOptions {
   /** How often a paused run is answered; 1,000 unless it is said. */
   rounds_max?: number;
+  /** For one external tool; what takes longer is an error for the script. 120 s unless it is said. */
+  external_ms?: number;
 }
 
 export interface RunOptions extends DriveOptions {
@@ -47,6 +49,16 @@ function patience(options: CallOptions, wall_ms: number | undefined): CallOption
   };
 }
 
+export async function askRun<T>(http: Http, ask: Ask): Promise<Run<T>> {
+  return asRun<T>((await http.json(ask)).value, `${ask.method} ${ask.path}`);
+}
+
+export function asRun<T>(value: unknown, what: string): Run<T> {
+  const { id, status } = (value ?? {}) as Partial<Run>;
+  if (typeof id === "string" && typeof status === "string") return value as Run<T>;
+  throw new MayflyError("protocol", `${what}: the answer is no run`);
+}
+
 /** Answers a paused run for as long as there is something to say. Whatever fails on the way cancels it. */
 export async function drive<T>(http: Http, first: Run<T>, who: Answerers, options: DriveOptions, wall_ms?: number): Promise<Run<T>> {
   const rounds = new Rounds(options);
@@ -55,7 +67,7 @@ export async function drive<T>(http: Http, first: Run<T>, who: Answerers, option
     for (;;) {
       const said = run.status === "paused" ? await rounds.answer(run, who) : undefined;
       if (said === undefined) return run;
-      run = (await http.json<Run<T>>(continuation(run.id, said, options, wall_ms))).value;
+      run = await askRun<T>(http, continuation(run.id, said, options, wall_ms));
     }
   });
 }
@@ -63,16 +75,18 @@ export async function drive<T>(http: Http, first: Run<T>, who: Answerers, option
 /** Counts how often a run was answered. */
 export class Rounds {
   readonly #max: number;
+  readonly #external_ms: number;
   readonly #signal: AbortSignal;
   #done = 0;
 
-  constructor({ rounds_max, signal }: DriveOptions) {
+  constructor({ rounds_max, external_ms, signal }: DriveOptions) {
     this.#max = positive(rounds_max, ROUNDS_MAX, "rounds_max");
+    this.#external_ms = positive(external_ms, EXTERNAL_MS, "external_ms");
     this.#signal = signal ?? new AbortController().signal;
   }
 
   async answer(run: PausedRun, who: Answerers): Promise<Continuation | undefined> {
-    const said = await answer(run, who, this.#signal);
+    const said = await answer(run, who, this.#external_ms, this.#signal);
     if (said !== undefined && (this.#done += 1) > this.#max) {
       throw new MayflyError("rounds", `run ${run.id} was answered ${this.#max} times and is still paused; rounds_max allows no more`);
     }

@@ -2,7 +2,7 @@
 // May touch: nothing but what those functions touch.
 // Security boundary: yes, the caller's: of `external` only own properties are called, whatever name a script asks for.
 
-import { unlessAborted } from "./deadline.js";
+import { Deadline, unlessAborted } from "./deadline.js";
 import type { Approve, Continuation, Decision, ExternalTool, ExternalTools, JsonSchema, Outcome, PausedRun, PendingCall } from "./types.js";
 
 /** Who answers the pending calls of a run. */
@@ -20,7 +20,7 @@ export interface ExternalDeclaration {
 
 /** What the server is told of external tools. */
 export function declare(external: ExternalTools | undefined): ExternalDeclaration[] | undefined {
-  if (external === undefined) return undefined;
+  if (external === undefined || Object.keys(external).length === 0) return undefined;
   return Object.entries(external).map(([name, tool]) => {
     if (typeof tool?.execute !== "function") throw new TypeError(`external.${name}: has no function \`execute\``);
     const { description, input_schema, output_schema } = tool;
@@ -39,11 +39,11 @@ export function isAnswerable(run: PausedRun, who: Answerers): boolean {
 }
 
 /** What can be said to the pending calls; `undefined` when that is nothing, and the run is the caller's to continue. */
-export async function answer(run: PausedRun, who: Answerers, signal: AbortSignal): Promise<Continuation | undefined> {
+export async function answer(run: PausedRun, who: Answerers, within_ms: number, signal: AbortSignal): Promise<Continuation | undefined> {
   const outcomes: Promise<Outcome>[] = [];
   const decisions: Promise<Decision>[] = [];
   for (const call of run.pending ?? []) {
-    if (call.reason === "external" && who.external !== undefined) outcomes.push(outcome(call, own(who.external, call.tool), run.id, signal));
+    if (call.reason === "external" && who.external !== undefined) outcomes.push(outcome(call, own(who.external, call.tool), run.id, within_ms, signal));
     if (call.reason === "approval" && who.approve !== undefined) decisions.push(decision(call, who.approve, run.id, signal));
   }
   if (outcomes.length === 0 && decisions.length === 0) return undefined;
@@ -56,15 +56,19 @@ function own(external: ExternalTools, name: string): ExternalTool | undefined {
   return Object.hasOwn(external, name) ? external[name] : undefined;
 }
 
-/** Never rejects: a tool that fails is told to the script, which may know what to do. */
-async function outcome(pending: PendingCall, tool: ExternalTool | undefined, run: string, signal: AbortSignal): Promise<Outcome> {
+/** Rejects only after an abort: a tool that fails is told to the script, which may know what to do. */
+async function outcome(pending: PendingCall, tool: ExternalTool | undefined, run: string, within_ms: number, outer: AbortSignal): Promise<Outcome> {
   const { call, tool: name } = pending;
   if (tool === undefined) return { call, error: `there is no external tool called ${name}` };
+  const deadline = new Deadline(within_ms, `tools.${name}`, outer);
   try {
-    const value = await tool.execute(pending.args, { run, call, tool: name, signal });
-    return { call, value: sendable(value) };
+    const { signal } = deadline;
+    const work = (async () => tool.execute(pending.args, { run, call, tool: name, signal }))();
+    return { call, value: sendable(await unlessAborted(work, signal)) };
   } catch (thrown) {
     return { call, error: message(thrown) };
+  } finally {
+    deadline.end();
   }
 }
 

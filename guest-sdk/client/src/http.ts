@@ -62,6 +62,7 @@ export class Http {
     this.#fetch = (input, init) => given(input, init);
     this.#timeout_ms = positive(options.timeout_ms, TIMEOUT_MS, "timeout_ms");
     this.#retries_max = options.retries_max ?? RETRIES_MAX;
+    if (!Number.isInteger(this.#retries_max) || this.#retries_max < 0) throw new RangeError(`retries_max: ${this.#retries_max} is no number from 0`);
   }
 
   async json<T>(ask: Ask): Promise<{ value: T; headers: Headers; status: number }> {
@@ -73,7 +74,7 @@ export class Http {
     const open = await this.open(ask);
     try {
       const { headers, status } = open.response;
-      return { text: await read(open.response, ANSWER_BYTES_MAX), headers, status };
+      return { text: await read(open.response), headers, status };
     } catch (thrown) {
       throw open.deadline.explain(thrown, open.what);
     } finally {
@@ -86,9 +87,11 @@ export class Http {
     // One key for all tries of this call: whatever happened to the first, the server does it once.
     const headers: Record<string, string> = { authorization: `Bearer ${this.#token}`, accept: "application/json", ...ask.headers };
     if (ask.method === "POST") headers["idempotency-key"] ??= crypto.randomUUID();
-    if (ask.json !== undefined) headers["content-type"] = "application/json";
+    // Before anything is sent: what JSON cannot carry is the caller's mistake, and told as JSON.stringify tells it.
+    const body = ask.json === undefined ? undefined : JSON.stringify(ask.json);
+    if (body !== undefined) headers["content-type"] = "application/json";
     for (let retries = 0; ; retries += 1) {
-      const open = await this.#once(ask, headers);
+      const open = await this.#once(ask, headers, body);
       if (open.response.ok || open.response.status === 304) return open;
       const { error, again } = await refusal(open);
       const wait_ms = error instanceof MayflyProblem ? (error.retry_after_ms ?? 0) : 0;
@@ -97,13 +100,12 @@ export class Http {
     }
   }
 
-  async #once(ask: Ask, headers: Record<string, string>): Promise<Open> {
+  async #once(ask: Ask, headers: Record<string, string>, body: string | undefined): Promise<Open> {
     const what = `${ask.method} ${ask.path}`;
     const within_ms = Math.max(positive(ask.timeout_ms, this.#timeout_ms, "timeout_ms"), ask.least_ms ?? 0);
     const deadline = new Deadline(within_ms, what, ask.signal);
     try {
-      const body = ask.json === undefined ? {} : { body: JSON.stringify(ask.json) };
-      const init: RequestInit = { method: ask.method, headers, redirect: "manual", signal: deadline.signal, ...body };
+      const init: RequestInit = { method: ask.method, headers, redirect: "manual", signal: deadline.signal, ...(body !== undefined && { body }) };
       const response = await this.#fetch(`${this.#base}${ask.path}${queryOf(ask.query)}`, init);
       return { response, deadline, what, done: () => deadline.end() };
     } catch (thrown) {
@@ -179,7 +181,7 @@ function backoff(retries: number): number {
 }
 
 /** A body as text, up to a bound: the server is trusted with the run, not with this process's memory. */
-async function read(response: Response, bytes_max: number): Promise<string> {
+export async function read(response: Response, bytes_max = ANSWER_BYTES_MAX): Promise<string> {
   if (response.body === null) return "";
   const reader = response.body.getReader();
   const decoder = new TextDecoder();

@@ -15,6 +15,8 @@ export const BACKOFF_MS_MAX = 10_000;
 export const RETRY_AFTER_MS_MAX = 30_000;
 /** Times a paused run is answered before the client takes it for one that never ends. */
 export const ROUNDS_MAX = 1_000;
+/** One external tool: as long as any call of a run may take. */
+export const EXTERNAL_MS = 120_000;
 /** An answer: a result and logs at their ceilings, escaped, and 10,000 calls. */
 export const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
 /** A problem, or what a proxy says instead of one. */

@@ -3,7 +3,7 @@
 //
 // Entity tags are kept as the server writes them, quotes included, and are taken with or without quotes.
 
-import type { CallOptions, Http } from "./http.js";
+import { parse, type CallOptions, type Http } from "./http.js";
 import { pages, type PageOptions } from "./pages.js";
 import type { ScriptInfo, StoredScript, WrittenScript } from "./types.js";
 
@@ -39,7 +39,7 @@ export class Scripts {
   async get(name: string, options: GetOptions & { if_none_match?: string } = {}): Promise<StoredScript | undefined> {
     const { version, ...rest } = options;
     const { text, headers, status } = await this.#http.text({ method: "GET", path: at(name), query: { version }, ...conditional(rest) });
-    return status === 304 ? undefined : { ...(JSON.parse(text) as StoredScript), etag: headers.get("etag") ?? "" };
+    return status === 304 ? undefined : { ...(parse(text, `GET ${at(name)}`) as StoredScript), etag: headers.get("etag") ?? "" };
   }
 
   list({ signal, ...query }: PageOptions = {}): AsyncGenerator<ScriptInfo, void, undefined> {

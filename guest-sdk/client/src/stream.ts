@@ -3,10 +3,10 @@
 // Security boundary: no.
 
 import { sleep, type Deadline } from "./deadline.js";
-import { cancelQuietly, continuation, Rounds, type DriveOptions } from "./drive.js";
+import { asRun, cancelQuietly, continuation, Rounds, type DriveOptions } from "./drive.js";
 import { MayflyError } from "./errors.js";
 import { isAnswerable, type Answerers } from "./external.js";
-import { parse, type Ask, type Http, type Open } from "./http.js";
+import { parse, read, type Ask, type Http, type Open } from "./http.js";
 import { STREAM_END_MS } from "./limits.js";
 import { EventParser } from "./sse.js";
 import type { CallRecord, LogLine, PausedRun, Run, RunEvent } from "./types.js";
@@ -61,7 +61,7 @@ function isStream(response: Response): boolean {
 
 /** A server that knows no streams answers with the run. */
 async function* whole<T>(open: Open): AsyncGenerator<RunEvent<T>> {
-  const run = parse(await open.response.text(), open.what) as Run<T>;
+  const run = asRun<T>(parse(await read(open.response), open.what), open.what);
   yield run.status === "paused" ? { type: "paused", run } : { type: "result", run };
 }
 
@@ -106,9 +106,9 @@ function typed<T>(event: string, data: string, what: string): RunEvent<T> | unde
     case "call":
       return { type: "call", call: parse(data, what) as CallRecord };
     case "paused":
-      return { type: "paused", run: parse(data, what) as PausedRun };
+      return { type: "paused", run: asRun(parse(data, what), what) as PausedRun };
     case "result":
-      return { type: "result", run: parse(data, what) as Run<T> };
+      return { type: "result", run: asRun(parse(data, what), what) };
     default:
       return undefined;
   }

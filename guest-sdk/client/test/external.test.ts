@@ -88,6 +88,16 @@ test("an approval that nobody decides comes back, and can be given later", fakeO
   await assert.rejects(only.client().continue(run.id, { decisions: [] }), { kind: "conflict" });
 });
 
+test("an abort of a continuation cancels the run, a refusal of one does not", fakeOnly, async () => {
+  only.server.tools["bank.pay"] = { approve: true, answer: () => "paid" };
+  const code = "async () => { await tools.bank.pay({}); await new Promise((r) => setTimeout(r, 100000)); }";
+  const { id } = await only.client().run({ code });
+  await assert.rejects(only.client().continue(id, { decisions: [{ call: 9, approve: true }] }, { signal: AbortSignal.timeout(5_000) }), { kind: "bad_request" });
+  assert.equal(last().status, "paused");
+  await assert.rejects(only.client().continue(id, { decisions: [{ call: 1, approve: true }] }, { signal: AbortSignal.timeout(50) }), { name: "TimeoutError" });
+  assert.deepEqual([only.server.seen.at(-1)!.method, last().status], ["DELETE", "cancelled"]);
+});
+
 test("approve decides, and only true is yes", fakeOnly, async () => {
   only.server.tools["bank.pay"] = { approve: true, answer: () => "paid" };
   const code = "async () => tools.bank.pay({}).catch((e) => e.name)";
@@ -104,6 +114,15 @@ test("an approve that fails cancels the run", fakeOnly, async () => {
   const approve = () => Promise.reject(new Error("the pager is down"));
   await assert.rejects(only.client().run({ code: "async () => tools.bank.pay({})", approve }), { message: "the pager is down" });
   assert.equal(last().status, "cancelled");
+});
+
+test("a tool that never answers is an error for the script, and is told to stop", async () => {
+  let told: unknown;
+  const hang = { input_schema: { type: "object" }, execute: (_: unknown, { signal }: { signal: AbortSignal }) => new Promise(() => signal.addEventListener("abort", () => (told = signal.reason))) };
+  const code = "async () => tools.hang({}).catch((e) => e.message)";
+  const run = await both.client().run({ code, external: { hang } }, { external_ms: 50 });
+  assert.match(String(run.result), /tools\.hang.*within 50 ms/);
+  assert.match(String(told), /within 50 ms/);
 });
 
 test("an abort reaches the tools and cancels the run", fakeOnly, async () => {

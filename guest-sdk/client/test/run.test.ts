@@ -144,9 +144,25 @@ test("events of a later version are passed over", fakeOnly, async () => {
   assert.deepEqual(events, [{ type: "result", run }]);
 });
 
+test("an input that JSON cannot carry is told before anything is sent", fakeOnly, async () => {
+  const before = only.server.seen.length;
+  await assert.rejects(only.client().run({ code: "1", input: 1n }), TypeError);
+  assert.equal(only.server.seen.length, before);
+});
+
+test("what is no run is not taken for one", fakeOnly, async () => {
+  for (const body of ["{}", "null", "[]", '{"id":1,"status":"completed"}']) {
+    only.server.faults.push((_, response) => void response.end(body));
+    await assert.rejects(only.client().run({ code: "1" }), { kind: "protocol" }, body);
+    only.server.faults.push((_, response) => void response.writeHead(200, { "content-type": "text/event-stream" }).end(`event: result\ndata: ${body}\n\n`));
+    await assert.rejects(only.client().stream({ code: "1" }).next(), { kind: "protocol" }, body);
+  }
+});
+
 test("options that cannot be meant are refused", () => {
   assert.throws(() => new Mayfly({ url: "ftp://x", token: "t" }), /http/);
   assert.throws(() => new Mayfly({ url: "http://x", token: "" }), /token/);
   assert.throws(() => new Mayfly({ url: "http://x", token: "a\r\nb: c" }), /token/);
   for (const timeout_ms of [0, -1, NaN, Infinity]) assert.throws(() => new Mayfly({ url: "http://x", token: "t", timeout_ms }), RangeError);
+  for (const retries_max of [-1, NaN, 0.5]) assert.throws(() => new Mayfly({ url: "http://x", token: "t", retries_max }), RangeError);
 });
