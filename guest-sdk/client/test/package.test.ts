@@ -35,6 +35,26 @@ test("the types stand without those of Node", () => {
   assert.deepEqual(ts.getPreEmitDiagnostics(program).map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, "\n")), []);
 });
 
+test("the examples of the README compile", () => {
+  const blocks = [...readFileSync(`${root}README.md`).matchAll(/```ts\n([\s\S]*?)```/g)].map(([, block]) => block!);
+  assert.equal(blocks.length, 5);
+  const known = {
+    mayfly: 'import("@mayfly/client").Mayfly', code: "string", external: 'import("@mayfly/client").ExternalTools', prompt: "string",
+    tools: 'import("ai").ToolSet', model: 'import("ai").LanguageModel', generateText: 'typeof import("ai").generateText', stepCountIs: 'typeof import("ai").stepCountIs',
+  };
+  const files = new Map(blocks.map((block, at) => {
+    const missing = Object.entries(known).filter(([name]) => !new RegExp(`const ${name} =`).test(block));
+    return [`${root}example-${at}.ts`, `${missing.map(([name, type]) => `declare const ${name}: ${type};\n`).join("")}${block}\nexport {};`];
+  }));
+  const options: ts.CompilerOptions = { strict: true, noEmit: true, skipLibCheck: true, types: ["node"], lib: ["lib.es2023.d.ts", "lib.dom.d.ts"], target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.NodeNext, moduleResolution: ts.ModuleResolutionKind.NodeNext };
+  const host = ts.createCompilerHost(options);
+  const [source, exists] = [host.getSourceFile.bind(host), host.fileExists.bind(host)];
+  host.fileExists = (name) => files.has(name) || exists(name);
+  host.getSourceFile = (name, target) => (files.has(name) ? ts.createSourceFile(name, files.get(name)!, target) : source(name, target));
+  const found = ts.getPreEmitDiagnostics(ts.createProgram([...files.keys()], options, host));
+  assert.deepEqual(found.map(({ file, messageText }) => `${file?.fileName.split("/").at(-1)}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`), []);
+});
+
 test("every file says what it is for, and is no longer than a reader's patience", () => {
   for (const file of [...globSync(`${root}src`, ".ts"), ...globSync(`${root}test`, ".ts")]) {
     const lines = readFileSync(file).split("\n");
