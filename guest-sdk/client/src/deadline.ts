@@ -6,16 +6,28 @@ import { MayflyError } from "./errors.js";
 
 export class Deadline {
   readonly #controller = new AbortController();
-  readonly #timer: ReturnType<typeof setTimeout>;
+  #timer: ReturnType<typeof setTimeout>;
+  readonly #what: string;
   readonly #outer: AbortSignal | undefined;
   readonly #follow = () => this.#controller.abort(this.#outer?.reason);
 
   constructor(within_ms: number, what: string, outer?: AbortSignal) {
     outer?.throwIfAborted();
-    const late = () => this.#controller.abort(new MayflyError("timeout", `${what}: no complete answer within ${within_ms} ms`));
-    this.#timer = setTimeout(late, within_ms);
+    this.#what = what;
+    this.#timer = this.#start(within_ms);
     this.#outer = outer;
     outer?.addEventListener("abort", this.#follow, { once: true });
+  }
+
+  #start(within_ms: number): ReturnType<typeof setTimeout> {
+    const late = () => this.#controller.abort(new MayflyError("timeout", `${this.#what}: no complete answer within ${within_ms} ms`));
+    return setTimeout(late, within_ms);
+  }
+
+  /** From now on it is this long. */
+  restart(within_ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = this.#start(within_ms);
   }
 
   get signal(): AbortSignal {

@@ -23,6 +23,8 @@ export const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
 export const PROBLEM_BYTES_MAX = 256 * 1024;
 /** One server-sent event: as large as an answer, in UTF-16 units. */
 export const EVENT_CHARS_MAX = 64 * 1024 * 1024;
+/** A stream of events after its head: as long as any run may last, and a little more. */
+export const STREAM_MS = 1_200_000 + WALL_MARGIN_MS;
 /** How long a stream may stay open after its last event before it is closed from here. */
 export const STREAM_END_MS = 1_000;
 /** A cancellation that nobody waits for longer. */

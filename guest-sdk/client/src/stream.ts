@@ -7,7 +7,7 @@ import { asRun, cancelQuietly, continuation, Rounds, type DriveOptions } from ".
 import { MayflyError } from "./errors.js";
 import { isAnswerable, type Answerers } from "./external.js";
 import { parse, read, type Ask, type Http, type Open } from "./http.js";
-import { STREAM_END_MS } from "./limits.js";
+import { STREAM_END_MS, STREAM_MS } from "./limits.js";
 import { EventParser } from "./sse.js";
 import type { CallRecord, LogLine, PausedRun, Run, RunEvent } from "./types.js";
 
@@ -38,6 +38,8 @@ export async function* follow<T>(http: Http, first: Ask, who: Answerers, options
 /** The events of one answer, up to the one after which nothing follows. */
 async function* events<T>(http: Http, ask: Ask, seen: { id?: string }): AsyncGenerator<RunEvent<T>> {
   const open = await http.open({ ...ask, headers: { ...ask.headers, accept: "text/event-stream" } });
+  // What the client allows an answer by default is for its head: events come for as long as the run lasts.
+  open.deadline.restart(ask.timeout_ms ?? ask.least_ms ?? STREAM_MS);
   try {
     note(seen, open.response.headers.get("x-mayfly-run"));
     for await (const event of isStream(open.response) ? streamed<T>(open) : whole<T>(open)) {

@@ -69,7 +69,14 @@ test("a server that hangs is a timeout, before its head and after", fakeOnly, as
     await assert.rejects(it.client({ timeout_ms: 100 }).run({ code: "1" }), (thrown) => thrown instanceof MayflyError && thrown.kind === "timeout", place);
   }
   it.server.faults.push((_, response) => void response.writeHead(200, { "content-type": "text/event-stream" }).write(": still here\n\n"));
-  await assert.rejects(it.client({ timeout_ms: 100 }).stream({ code: "1" }).next(), { kind: "timeout" });
+  await assert.rejects(it.client().stream({ code: "1" }, { timeout_ms: 100 }).next(), { kind: "timeout" });
+});
+
+test("a stream lasts as long as its run, whatever a plain answer may take", fakeOnly, async () => {
+  const code = "async () => { console.log('x'); await new Promise(r => setTimeout(r, 400)); return 1; }";
+  const types = [];
+  for await (const event of it.client({ timeout_ms: 200 }).stream({ code })) types.push(event.type);
+  assert.deepEqual(types, ["log", "result"]);
 });
 
 test("a run is given the time that its wall clock limit says", fakeOnly, async () => {
