@@ -3,6 +3,7 @@
 // Security boundary: no.
 
 import { asRun, askRun, cancelQuietly, continuation, creation, drive, pathOf, type DriveOptions, type RunOptions } from "./drive.js";
+import { MayflyError } from "./errors.js";
 import type { Answerers } from "./external.js";
 import { Http, parse, type CallOptions, type MayflyOptions } from "./http.js";
 import { pages, type PageOptions } from "./pages.js";
@@ -92,6 +93,8 @@ export class Tools {
 
   async search(query: string, options: CallOptions & { limit?: number } = {}): Promise<ToolSearch> {
     const { limit, ...rest } = options;
-    return (await this.#http.json<ToolSearch>({ method: "GET", path: "/v1/tools", query: { query, limit }, ...rest })).value;
+    const { value } = await this.#http.json<ToolSearch>({ method: "GET", path: "/v1/tools", query: { query, limit }, ...rest });
+    if (!Array.isArray(value?.results)) throw new MayflyError("protocol", "GET /v1/tools: the answer has no list `results`");
+    return value;
   }
 }

@@ -222,16 +222,20 @@ export interface WrittenScript extends ScriptInfo {
   etag: string;
 }
 
-export interface ToolInfo {
-  name: string;
-  description?: string;
-  input_schema?: JsonSchema;
-  output_schema?: JsonSchema;
-  [more: string]: unknown;
+/** A tool that fits a question. */
+export interface ToolHit {
+  /** `github.issues.create`, which scripts call as `tools.github.issues.create(input)`. */
+  path: string;
+  /** One line. */
+  description: string;
+  /** `github.issues.create(input: { ... }): Promise<github.Issue>`, perhaps cut. */
+  signature?: string;
+  /** Comparable within one search only. */
+  score?: number;
 }
 
 export interface ToolSearch {
-  tools: ToolInfo[];
+  /** The best first. */
+  results: ToolHit[];
   truncated?: boolean;
-  [more: string]: unknown;
 }

@@ -86,7 +86,7 @@ test("a list whose cursor stands still ends with an error", fakeOnly, async () =
 
 test("tools are searched, and declarations read", fakeOnly, async () => {
   only.server.tools["github.issues.list"] = { answer: () => [] };
-  assert.deepEqual(await only.client().tools.search("issues"), { tools: [{ name: "github.issues.list" }], truncated: false });
+  assert.deepEqual(await only.client().tools.search("issues"), { results: [{ path: "github.issues.list", description: "" }], truncated: false });
   assert.match(await only.client().types(), /declare const tools/);
 });
 

@@ -41,7 +41,7 @@ test("streams are read as the standard has them", () => {
 });
 
 test("it does not matter where the stream is cut", () => {
-  const text = "\uFEFFid: 7\r\nevent: log\rdata: é–😀\ndata:  z\r\n\r\n: c\r\ndata: {\"a\":\"\u2028\"}\n\nevent: result\r\rdata: last\r\r";
+  const text = "\uFEFFid: 7\r\nevent: log\rdata: é–😀\ndata:  z\r\ndata: y\r\n\r\n: c\r\ndata: {\"a\":\"\u2028\"}\n\nevent: result\r\rdata: last\r\r";
   const bytes = encoder.encode(text);
   const whole = parsed([bytes]);
   assert.equal(whole.length, 3);

@@ -113,7 +113,7 @@ test("the token does not follow a redirect", fakeOnly, async () => {
 
 test("a path before /v1 and another fetch are used", fakeOnly, async () => {
   const asked: string[] = [];
-  const given: typeof fetch = async (input, init) => (asked.push(`${init?.method} ${input}`), new Response('{"id":"run_1","status":"running"}'));
+  const given: typeof fetch = async (input, init) => (asked.push(`${init?.method} ${input}`), new Response('{"id":"run_1","status":"running","results":[]}'));
   const client = new Mayfly({ url: "https://example.com/mayfly/?x#y", token: "t", fetch: given });
   await client.get("run_1");
   await client.tools.search("a b&c");

@@ -65,7 +65,7 @@ export function mayflyTool(options: MayflyToolOptions): Tool<MayflyToolInput, Ma
     inputSchema: INPUT,
     execute: async ({ code }: MayflyToolInput, context: Context): Promise<MayflyToolOutput> => {
       const { client, limits, approve, check, tags } = options;
-      const external = await externals(tools, approve, context);
+      const external = externals(tools, approve, context);
       const asked = { ...(limits && { limits }), ...(approve && { approve }), ...(check !== undefined && { check }), ...(tags && { tags }) };
       return shown(await client.run({ code, external, ...asked }, context.abortSignal && { signal: context.abortSignal }), options);
     },
@@ -108,7 +108,7 @@ function schemaOf(given: unknown): JsonSchema | undefined {
   }
 }
 
-async function externals(tools: Map<string, AnyTool>, approve: Approve | undefined, context: Context): Promise<ExternalTools> {
+function externals(tools: Map<string, AnyTool>, approve: Approve | undefined, context: Context): ExternalTools {
   const external: ExternalTools = {};
   for (const [name, one] of tools) {
     const { name: _, description, input } = declaredAs(name, one);

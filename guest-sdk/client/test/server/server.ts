@@ -85,7 +85,7 @@ export class FakeServer {
     if (path === "/v1/types") return void response.setHeader("content-type", "text/plain").end("declare const tools: {};\n");
     if (path === "/v1/tools") {
       const found = Object.keys(this.tools).filter((name) => name.includes(query.get("query") ?? ""));
-      return reply(response, 200, { tools: found.map((name) => ({ name })), truncated: false });
+      return reply(response, 200, { results: found.map((path) => ({ path, description: "" })), truncated: false });
     }
     if (path === "/v1/runs" && method === "POST") return this.#tell(this.#create(seen), seen, response);
     if (path === "/v1/runs") {
