@@ -3,11 +3,14 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import ts from "typescript";
 
 const dist = new URL("../dist/", import.meta.url).href;
 const { truncate } = (await import(`${dist}truncate.js`)) as { truncate(value: unknown, chars_max: number): unknown };
 const { declarations, typeOf } = (await import(`${dist}ai/declarations.js`)) as { declarations(tools: object[], namespace: string): string; typeOf(schema: unknown): string };
 const { encode, decode } = (await import(`${dist}codemode/values.js`)) as { encode(value: unknown): unknown; decode(value: unknown): unknown };
+
+const { program } = (await import(`${dist}codemode/guest.js`)) as { program(code: string, namespaces: object[]): { modules: Record<string, string>; main: string } };
 
 test("what fits is left as it is", () => {
   const value = { a: [1, "two", null, { b: true }] };
@@ -77,6 +80,25 @@ test("a schema without end ends", () => {
 test("no description leaves its comment", () => {
   const text = declarations([{ name: "a", description: "x */ process.exit() /* \n * y", input: { type: "object", properties: { b: { type: "string", description: "*/}; evil(); /*" } } } }], "tools");
   assert.equal(text.match(/\*\//g)?.length, 2, text);
+});
+
+test("what stands around the code of a model passes a strict type check with it", () => {
+  const none = { tools: {}, connector: false };
+  const prelude = "state.step = async (name, work) => { await state.note(name); return await work(); };";
+  const namespaces = [{ name: "codemode", ...none, tools: { add: "add" } }, { name: "state", ...none, tools: { note: "note" }, prelude }, { name: "gh", tools: {}, connector: true }];
+  const code = "export default async (): Promise<number[]> => [await codemode.add({ a: 1 }), await state.step('x', async () => 2), await gh.list({})];";
+  const { modules, main } = program(code, namespaces);
+  const folder = new URL("../../types/", import.meta.url).pathname;
+  const files = new Map(Object.entries(modules).filter(([name]) => !name.includes("prelude")).map(([name, text]) => [`${folder}${name}`, text]));
+  const options: ts.CompilerOptions = { strict: true, noEmit: true, types: [], lib: ["lib.esnext.d.ts"], target: ts.ScriptTarget.ESNext, module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler, allowImportingTsExtensions: true };
+  const host = ts.createCompilerHost(options);
+  const [source, exists] = [host.getSourceFile.bind(host), host.fileExists.bind(host)];
+  host.fileExists = (name) => files.has(name) || exists(name);
+  host.getSourceFile = (name, target) => (files.has(name) ? ts.createSourceFile(name, files.get(name)!, target) : source(name, target));
+  const found = ts.getPreEmitDiagnostics(ts.createProgram([`${folder}mayfly.d.ts`, `${folder}${main}`], options, host));
+  const told = found.map(({ file, start, messageText }) => `${file?.fileName.split("/").at(-1)}:${file?.getLineAndCharacterOfPosition(start ?? 0).line} ${ts.flattenDiagnosticMessageText(messageText, " ")}`);
+  // The prelude is JavaScript, and left out here.
+  assert.deepEqual(told.filter((line) => !line.includes("mayfly-prelude")), []);
 });
 
 test("bytes survive, and everything else is left alone", () => {

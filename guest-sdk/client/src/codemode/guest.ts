@@ -44,7 +44,8 @@ export function program(code: string, namespaces: Namespace[], more: Record<stri
 }
 
 const RUN = `import { encodeResult } from "./${GUEST}";
-import script from "./${MAIN}";
+import code from "./${MAIN}";
+const script: any = code;
 export default async function (input: unknown) {
   return encodeResult(typeof script === "function" ? await script(input) : await script);
 }
@@ -53,11 +54,17 @@ export default async function (input: unknown) {
 function guest(namespaces: Namespace[]): string {
   const told = namespaces.map(({ name, tools, connector }) => ({ name, tools, connector }));
   return `${HELPERS}
-for (const { name, tools, connector } of ${JSON.stringify(told)} as { name: string; tools: Record<string, string>; connector: boolean }[]) {
+${declared(namespaces)}for (const { name, tools, connector } of ${JSON.stringify(told)} as { name: string; tools: Record<string, string>; connector: boolean }[]) {
   const value = connector ? connectorOf(root[name]) : namespaceOf(root[name], tools);
   Object.defineProperty(globalThis, name, { value, writable: true, configurable: true });
 }
 `;
+}
+
+/** For `check`: globals that are not declared yet are errors in the model's code. */
+function declared(namespaces: Namespace[]): string {
+  const names = namespaces.map(({ name }) => name).filter((name) => name !== "tools" && name !== "codemode");
+  return names.length === 0 ? "" : `declare global {\n${names.map((name) => `  var ${name}: any;\n`).join("")}}\n`;
 }
 
 const HELPERS = `
@@ -69,7 +76,7 @@ function namespaceOf(calls: any, tools: Record<string, string>): any {
     get(own, name) {
       if (typeof name !== "string") return undefined;
       if (Object.hasOwn(own, name)) return own[name];
-      if (Object.hasOwn(tools, name)) return async (...args: unknown[]) => decode(await calls[tools[name]](packed(args)));
+      if (Object.hasOwn(tools, name)) return async (...args: unknown[]) => decode(await calls[tools[name]!](packed(args)));
       // Whoever awaits the namespace asks for it.
       if (name === "then") return undefined;
       return async () => { throw new Error('Tool "' + name + '" not found'); };
