@@ -73,9 +73,9 @@ test("a server that hangs is a timeout, before its head and after", fakeOnly, as
 });
 
 test("a stream lasts as long as its run, whatever a plain answer may take", fakeOnly, async () => {
-  const code = "async () => { console.log('x'); await new Promise(r => setTimeout(r, 400)); return 1; }";
+  const code = "async () => { console.log('x'); await new Promise(r => setTimeout(r, 1500)); return 1; }";
   const types = [];
-  for await (const event of it.client({ timeout_ms: 200 }).stream({ code })) types.push(event.type);
+  for await (const event of it.client({ timeout_ms: 1_000 }).stream({ code })) types.push(event.type);
   assert.deepEqual(types, ["log", "result"]);
 });
 
