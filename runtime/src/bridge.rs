@@ -4,11 +4,14 @@
 
 mod scripts;
 mod stored;
+mod tools;
 mod translate;
 
 pub use scripts::{
     AdmittedScript, Condition, OpenScript, RouteHosts, ScriptContent, ScriptInfo, Scripts, Tags, Target, Written,
 };
+
+pub use tools::{Asker, ToolHit, ToolsFound};
 
 use crate::isolate::{Answer, Ask, Rejection};
 use crate::run::CallRecord;

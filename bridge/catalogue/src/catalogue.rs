@@ -12,7 +12,7 @@ use crate::tool::Tool;
 use std::collections::HashMap;
 
 /// All tools that a tenant's scripts may see.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Catalogue {
     sources: Vec<Source>,
     /// Path to source and place in it.
