@@ -70,6 +70,7 @@ struct Admission {
   role @1 :Text;                  # runner, deployer, auditor, admin
   ceilings @2 :Limits;            # server ceiling lowered by the tenant's file; a run may only lower them further
   defaults @3 :Limits;            # what a run gets when nobody says
+  toolSets @5 :List(Text);        # names of the tenant's sets of tools
   policyGeneration @4 :UInt64;    # grows with every change of any tenant's file; a cached admission of an older one is stale
 }
 

@@ -239,6 +239,9 @@ pub fn write_admission(mut admission: admission::Builder<'_>, tenant: &Tenant, r
     admission.set_tenant(&tenant.name);
     admission.set_role(role.word());
     admission.set_policy_generation(generation);
+    let names: Vec<&str> = tenant.toolbox.catalogue.sources().iter().map(|source| source.name()).collect();
+    // Fails for texts that are larger than a message.
+    let _ = admission.set_tool_sets(&names[..]);
     write_limits(admission.reborrow().init_ceilings(), &tenant.ceilings);
     write_limits(admission.init_defaults(), &tenant.defaults);
 }
