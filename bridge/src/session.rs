@@ -211,7 +211,8 @@ impl Run {
         let tenant = tenant.ok_or_else(|| Failure::tool("the tenant has no file any more; it has no tools"))?;
         let fetch = tool_call::prepare(&tenant.toolbox, &asked)?;
         let arrived = self.fetch(Ok(fetch), call).await?;
-        tool_call::read(&asked.tool, &arrived.head, &arrived.body).map_err(|failure| failure.at(call.place().0, call.place().1))
+        tool_call::read(&asked.tool, &arrived.head, &arrived.body)
+            .map_err(|failure| failure.at(call.place().0, call.place().1))
     }
 
     async fn fetch(&self, fetch: Result<Fetch, Failure>, call: &mut Call) -> Result<Arrived, Failure> {

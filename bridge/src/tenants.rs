@@ -94,7 +94,11 @@ pub fn parse(file: &str, text: &str, frame: &Frame<'_>) -> Result<Tenant, Reject
     let (credentials, known, mut read_files) = credentials(&mut reading, root, frame);
     let rules = rules(&mut reading, root, &credentials, &known);
     let (folder, files) = (frame.folder, &mut read_files);
-    let toolbox = toolbox::read(&mut reading, root, &mut toolbox::Shelf { folder, credentials: &credentials, known: &known, files });
+    let toolbox = toolbox::read(
+        &mut reading,
+        root,
+        &mut toolbox::Shelf { folder, credentials: &credentials, known: &known, files },
+    );
     let declared = routes::read(&mut reading, root);
     let limits = limits(&mut reading, root, frame);
     if !reading.mistakes.is_empty() {

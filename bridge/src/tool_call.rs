@@ -88,6 +88,7 @@ fn is_json(essence: &str) -> bool {
 
 /// What says nothing of itself is text where it can be.
 fn is_text(essence: &str) -> bool {
-    let forms = ["application/xml", "application/javascript", "application/x-www-form-urlencoded", "application/x-ndjson"];
+    let forms =
+        ["application/xml", "application/javascript", "application/x-www-form-urlencoded", "application/x-ndjson"];
     essence.is_empty() || essence.starts_with("text/") || essence.ends_with("+xml") || forms.contains(&essence)
 }

@@ -8,7 +8,11 @@ use crate::toolbox::Toolbox;
 use mayfly_schemas::bridge_capnp::{bridge, refusal, tools_answer, tools_ask};
 use mayfly_schemas::limits::{TOOL_DESCRIBE_PATHS_MAX, TOOL_DESCRIBE_TOKENS_MAX, TOOL_HITS_MAX, TOOL_QUERY_CHARS_MAX};
 
-pub fn answer(lane: &Lane, params: &bridge::ToolsParams, results: &mut bridge::ToolsResults) -> Result<(), capnp::Error> {
+pub fn answer(
+    lane: &Lane,
+    params: &bridge::ToolsParams,
+    results: &mut bridge::ToolsResults,
+) -> Result<(), capnp::Error> {
     let ask = params.get()?.get_ask()?;
     let now = lane.shared.directory.current();
     let to = results.get().init_answer();

@@ -50,7 +50,9 @@ pub fn read(reading: &mut Reading<'_>, root: Table<'_>, shelf: &mut Shelf<'_>) -
     let mut sources = Vec::new();
     for table in reading.tables(root, "tools") {
         if let Some(source) = set(reading, table, shelf, &mut toolbox.grants) {
-            toolbox.warnings.extend(source.warnings().iter().map(|text| format!("tools \"{}\": {text}", source.name())));
+            toolbox
+                .warnings
+                .extend(source.warnings().iter().map(|text| format!("tools \"{}\": {text}", source.name())));
             sources.push(source);
         }
     }
@@ -67,7 +69,11 @@ fn set(reading: &mut Reading<'_>, table: Table<'_>, shelf: &mut Shelf<'_>, grant
     reading.only(table, &KEYS);
     for key in ["mcp", "mcp_command", "approve"] {
         if let Some(value) = table.map.get(key) {
-            reading.hinted(value.span().start, format!("`{key}` comes in a later version"), "give `openapi`, or [[tools.operation]]");
+            reading.hinted(
+                value.span().start,
+                format!("`{key}` comes in a later version"),
+                "give `openapi`, or [[tools.operation]]",
+            );
         }
     }
     let name = reading.required(table, "name", "this [[tools]]")?;
@@ -175,7 +181,9 @@ fn json(value: &DeValue<'_>) -> Value {
     match value {
         DeValue::String(text) => Value::from(text.as_ref()),
         DeValue::Boolean(flag) => Value::from(*flag),
-        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).map_or(Value::Null, Value::from),
+        DeValue::Integer(number) => {
+            i64::from_str_radix(number.as_str(), number.radix()).map_or(Value::Null, Value::from)
+        }
         DeValue::Float(number) => number.as_str().parse::<f64>().map_or(Value::Null, Value::from),
         DeValue::Datetime(time) => Value::from(time.to_string()),
         DeValue::Array(items) => items.iter().map(|item| json(item.get_ref())).collect(),

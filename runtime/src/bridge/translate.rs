@@ -30,7 +30,13 @@ pub(super) fn read_admission(
         ceilings: read_limits(admitted.get_ceilings()?),
         defaults: read_limits(admitted.get_defaults()?),
         policy_generation: admitted.get_policy_generation(),
-        tools: admitted.get_tool_sets()?.iter().map(|name| Ok(name?.to_str()?)).collect::<capnp::Result<Vec<_>>>()?.join(" ").into(),
+        tools: admitted
+            .get_tool_sets()?
+            .iter()
+            .map(|name| Ok(name?.to_str()?))
+            .collect::<capnp::Result<Vec<_>>>()?
+            .join(" ")
+            .into(),
     })
 }
 

@@ -94,7 +94,12 @@ mod tests {
     fn what_is_left_out_is_told_and_the_rest_stays_json_of_about_that_size() {
         let row = json!({ "id": 12345, "name": "a name that is somewhat long", "tags": ["x", "y"] });
         let nested = (0..200).fold(json!("core"), |inner, _| json!({ "deep": inner }));
-        for value in [json!(vec![row.clone(); 500]), json!("ü\u{1}".repeat(9_000)), json!({ "a": vec![row; 300], "b": 1 }), nested] {
+        for value in [
+            json!(vec![row.clone(); 500]),
+            json!("ü\u{1}".repeat(9_000)),
+            json!({ "a": vec![row; 300], "b": 1 }),
+            nested,
+        ] {
             for bytes_max in [0, 50, 700, 5_000] {
                 if value.to_string().len() <= bytes_max {
                     continue;

@@ -81,7 +81,8 @@ impl Failure {
 }
 
 pub(crate) fn read(body: &[u8]) -> Result<Incoming, Failure> {
-    let value: Value = serde_json::from_slice(body).map_err(|error| Failure::unreadable(format!("not JSON: {error}")))?;
+    let value: Value =
+        serde_json::from_slice(body).map_err(|error| Failure::unreadable(format!("not JSON: {error}")))?;
     if value.is_array() {
         return Err(Failure::invalid_request("batches are not part of the protocol any more; send one message"));
     }
@@ -125,9 +126,13 @@ pub(crate) fn version_of(message: &Incoming, headers: &HeaderMap) -> Result<Vers
     for (header_name, expected) in [("mcp-method", Some(message.method.as_str())), ("mcp-name", name)] {
         match (header(header_name), expected) {
             (Some(given), Some(expected)) if given != expected => {
-                return Err(Failure::mismatch(format!("the header {header_name} says `{given}`, the message `{expected}`")));
+                return Err(Failure::mismatch(format!(
+                    "the header {header_name} says `{given}`, the message `{expected}`"
+                )));
             }
-            (None, Some(_)) if is_request => return Err(Failure::mismatch(format!("the header {header_name} is missing"))),
+            (None, Some(_)) if is_request => {
+                return Err(Failure::mismatch(format!("the header {header_name} is missing")));
+            }
             _ => {}
         }
     }

@@ -105,7 +105,11 @@ pub(crate) fn call(params: &Map<String, Value>) -> Result<Result<Call, String>, 
         "search" => search(arguments),
         "describe" => describe(arguments),
         "execute" => execute(arguments),
-        _ => return Err(Failure::invalid_params(format!("there is no tool `{name}`; there are search, describe and execute"))),
+        _ => {
+            return Err(Failure::invalid_params(format!(
+                "there is no tool `{name}`; there are search, describe and execute"
+            )));
+        }
     })
 }
 

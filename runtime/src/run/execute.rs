@@ -92,7 +92,16 @@ async fn attempt(
     let program = prepared?;
     let starting = Instant::now();
     let until = Some(job.began + Duration::from_millis(limits.wall_ms));
-    let started = Isolate::start_with_tools(&host.engine, &program, job.asked.given(), &job.tools, limits, Entropy::origin()?, until).await;
+    let started = Isolate::start_with_tools(
+        &host.engine,
+        &program,
+        job.asked.given(),
+        &job.tools,
+        limits,
+        Entropy::origin()?,
+        until,
+    )
+    .await;
     let (mut isolate, step) = started.map_err(|stopped| {
         RunError::new(ErrorKind::Internal, "InternalError", format!("the isolate did not start: {stopped}"))
     })?;

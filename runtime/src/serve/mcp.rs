@@ -128,7 +128,10 @@ fn told(text: String, is_error: bool) -> Value {
 fn same_site(headers: &HeaderMap) -> Result<(), Problem> {
     let Some(origin) = headers.get(ORIGIN) else { return Ok(()) };
     let origin = origin.to_str().ok().and_then(|text| Url::parse(text).ok());
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).and_then(|host| Url::parse(&format!("http://{host}")).ok());
+    let host = headers
+        .get(HOST)
+        .and_then(|host| host.to_str().ok())
+        .and_then(|host| Url::parse(&format!("http://{host}")).ok());
     let is_here = |url: &Url| {
         let name = url.host_str().unwrap_or_default();
         let bare = name.trim_start_matches('[').trim_end_matches(']');
@@ -136,7 +139,10 @@ fn same_site(headers: &HeaderMap) -> Result<(), Problem> {
     };
     match (origin, host) {
         (Some(origin), Some(host)) if is_here(&origin) && is_here(&host) => Ok(()),
-        _ => Err(Problem::new(ProblemKind::Forbidden, "pages of browsers may ask here only from this machine (`Origin`)")),
+        _ => Err(Problem::new(
+            ProblemKind::Forbidden,
+            "pages of browsers may ask here only from this machine (`Origin`)",
+        )),
     }
 }
 
@@ -150,7 +156,11 @@ fn progress_token(message: &mcp::Incoming) -> Option<Value> {
     (message.method == "tools/call" && (token.is_string() || token.is_number())).then(|| token.clone())
 }
 
-async fn tell_progress(sender: &mpsc::Sender<ResponsePart>, token: &Value, work: impl Future<Output = Vec<u8>>) -> Vec<u8> {
+async fn tell_progress(
+    sender: &mpsc::Sender<ResponsePart>,
+    token: &Value,
+    work: impl Future<Output = Vec<u8>>,
+) -> Vec<u8> {
     let mut work = std::pin::pin!(work);
     let mut seconds = 0;
     loop {
