@@ -40,6 +40,9 @@ interface Bridge {
   routeHosts @6 (generation :UInt64) -> (generation :UInt64, owned :List(Text), shared :List(Text));
   # The hosts that tenants' routes name. `owned` serve routes and nothing else; `shared` are the server's own, where a
   # route gets what is not the server's. Both are empty when `generation` is the one the runtime has already.
+
+  tools @7 (ask :ToolsAsk) -> (answer :ToolsAnswer);
+  # What the tools of the token's tenant are. Calls nothing.
 }
 
 struct OpenAsk {
@@ -67,6 +70,7 @@ struct Admission {
   role @1 :Text;                  # runner, deployer, auditor, admin
   ceilings @2 :Limits;            # server ceiling lowered by the tenant's file; a run may only lower them further
   defaults @3 :Limits;            # what a run gets when nobody says
+  toolSets @5 :List(Text);        # names of the tenant's sets of tools
   policyGeneration @4 :UInt64;    # grows with every change of any tenant's file; a cached admission of an older one is stale
 }
 
@@ -166,6 +170,7 @@ struct Reply {
     response @1 :Response;        # of fetch
     value @2 :Text;               # of call: JSON, empty for undefined
     failure @3 :Failure;          # of either
+    bytes @4 :Data;               # of call: what is neither JSON nor text
   }
 }
 
@@ -192,6 +197,7 @@ struct Failure {
   method @4 :Text;
   url @5 :Text;                   # without userinfo, query and fragment
   status @6 :UInt16;              # tool: the upstream's status, 0 when there is none
+  body @7 :Text;                  # tool: what the upstream said with it, as JSON; empty when it said nothing
 
   enum Kind {
     policy @0;                    # PolicyError: we said no
@@ -218,6 +224,50 @@ struct Verdict {
   allowed @0 :Bool;
   rule @1 :Text;                  # name of the deciding rule, empty when nothing matched
   reason @2 :Text;                # why, in words for a person
+}
+
+# Tools.
+
+struct ToolsAsk {
+  token @0 :Data;
+  requestId @1 :Text;
+
+  union {
+    search @2 :ToolSearch;
+    describe @3 :ToolDescribe;
+    declarations @4 :Void;        # of all tools
+  }
+}
+
+struct ToolSearch {
+  query @0 :Text;                 # plain words; empty: all, in the order of the tenant's file
+  limit @1 :UInt32;               # `limits.rs`: `tool_hits_max` at most
+}
+
+struct ToolDescribe {
+  paths @0 :List(Text);           # of tools, of groups of them, or of shared types
+  tokens @1 :UInt32;              # about as much room as the declarations may take
+}
+
+struct ToolsAnswer {
+  union {
+    found @0 :ToolsFound;
+    declarations @1 :Text;        # TypeScript
+    unknown @2 :Text;             # a path leads nowhere: which, and what is near
+    refused @3 :Refusal;
+  }
+}
+
+struct ToolsFound {
+  hits @0 :List(ToolHit);         # best first
+  tools @1 :UInt32;               # how many there are in all
+}
+
+struct ToolHit {
+  path @0 :Text;                  # without `tools.`
+  description @1 :Text;           # one line
+  signature @2 :Text;             # `create(input: { ... }): Promise<Issue>`
+  score @3 :Float32;
 }
 
 # Stored scripts. What is written here is acknowledged only when it is durable.

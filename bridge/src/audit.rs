@@ -24,6 +24,9 @@ pub struct Entry {
     pub run: String,
     pub request_id: String,
     pub call: u32,
+    /// Path of the tool that was called; empty for a fetch.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub tool: String,
     /// `allow` (it was sent, or policy would have let it), `deny`, or `cancelled` (the client or the script went away).
     pub verdict: &'static str,
     pub rule: String,

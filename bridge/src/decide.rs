@@ -57,18 +57,20 @@ pub struct Considered {
     pub why: &'static str,
 }
 
-pub fn decide(tenant: &Arc<Tenant>, ask: &Ask) -> Result<Permit, Failure> {
-    let rule = verdict(tenant, ask.target())?;
+/// `grant`: what the set of tools that makes this ask is allowed by itself. Denying rules bind it like any other; without a
+/// credential of its own it leaves what an allow rule matches to that rule.
+pub fn decide(tenant: &Arc<Tenant>, ask: &Ask, grant: Option<&Arc<Rule>>) -> Result<Permit, Failure> {
+    let rule = verdict(tenant, ask.target(), grant)?;
     Ok(Permit { ask: ask.clone(), rule, tenant: tenant.clone() })
 }
 
 /// The verdict with every rule's part in it, for people.
 pub fn judge(tenant: &Tenant, target: &Target) -> Judgement {
     let considered = tenant.rules.iter().map(|rule| consider(rule, target)).collect();
-    Judgement { outcome: verdict(tenant, target), considered }
+    Judgement { outcome: verdict(tenant, target, None), considered }
 }
 
-fn verdict(tenant: &Tenant, target: &Target) -> Result<Arc<Rule>, Failure> {
+fn verdict(tenant: &Tenant, target: &Target, grant: Option<&Arc<Rule>>) -> Result<Arc<Rule>, Failure> {
     let refuse = |reason, rule: &str, text: String| Err(Failure::policy(reason, rule, text).about(target));
     let (method, shown) = (target.method(), target.shown());
     let place = target.place();
@@ -80,8 +82,9 @@ fn verdict(tenant: &Tenant, target: &Target) -> Result<Arc<Rule>, Failure> {
         );
         return refuse(Reason::DeniedByRule, &rule.name, text);
     }
+    let grant = grant.filter(|rule| rule.pattern.allows(&place));
     let restricted = |rule: &&Arc<Rule>| rule.pattern.restricts_path() && rule.pattern.reaches(&place);
-    if let (true, Some(rule)) = (target.is_ambiguous(), tenant.rules.iter().find(restricted)) {
+    if let (true, Some(rule)) = (target.is_ambiguous(), tenant.rules.iter().chain(grant).find(restricted)) {
         let text = format!(
             "the path of {method} {shown} can be read in two ways, and rule \"{}\" of tenant \"{}\" restricts paths there; \
              write it without //, %2f, %5c, %25, ;.. and control characters",
@@ -89,10 +92,13 @@ fn verdict(tenant: &Tenant, target: &Target) -> Result<Arc<Rule>, Failure> {
         );
         return refuse(Reason::AmbiguousPath, &rule.name, text);
     }
+    if let Some(rule) = grant.filter(|rule| rule.credential.is_some()) {
+        return Ok(rule.clone());
+    }
     let reaching = || tenant.rules.iter().filter(|rule| rule.allow && rule.pattern.allows(&place));
     // `max_by_key` keeps the last of equals; reversed, that is the first of the file.
     let deciding = reaching().rev().filter(|rule| takes(rule, method)).max_by_key(|rule| weight(rule));
-    if let Some(rule) = deciding {
+    if let Some(rule) = deciding.or(grant) {
         return Ok(rule.clone());
     }
     if let Some(rule) = reaching().next() {

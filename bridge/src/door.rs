@@ -9,6 +9,7 @@ use crate::quota::Full;
 use crate::session::Session;
 use crate::tenants::Tenant;
 use crate::tokens::Role;
+use crate::tool_desk;
 use crate::trigger;
 use capnp::capability::Rc;
 use capnp_rpc::{RpcSystem, new_client, rpc_twoparty_capnp::Side};
@@ -166,6 +167,14 @@ impl bridge::Server for Door {
         deploy::open_scripts(&self.connection, params, results).await
     }
 
+    async fn tools(
+        self: Rc<Self>,
+        params: bridge::ToolsParams,
+        mut results: bridge::ToolsResults,
+    ) -> Result<(), capnp::Error> {
+        tool_desk::answer(&self.connection.lane, &params, &mut results)
+    }
+
     async fn route_hosts(
         self: Rc<Self>,
         params: bridge::RouteHostsParams,
@@ -184,18 +193,18 @@ impl bridge::Server for Door {
 }
 
 /// Why no session was opened.
-struct Refused {
+pub struct Refused {
     kind: refusal::Kind,
     detail: String,
     retry_after_ms: u64,
 }
 
 impl Refused {
-    fn new(kind: refusal::Kind, detail: impl Into<String>) -> Refused {
+    pub fn new(kind: refusal::Kind, detail: impl Into<String>) -> Refused {
         Refused { kind, detail: detail.into(), retry_after_ms: 0 }
     }
 
-    fn write(&self, mut refusal: refusal::Builder<'_>) {
+    pub fn write(&self, mut refusal: refusal::Builder<'_>) {
         refusal.set_kind(self.kind);
         refusal.set_detail(&self.detail);
         refusal.set_retry_after_ms(self.retry_after_ms);
@@ -230,6 +239,9 @@ pub fn write_admission(mut admission: admission::Builder<'_>, tenant: &Tenant, r
     admission.set_tenant(&tenant.name);
     admission.set_role(role.word());
     admission.set_policy_generation(generation);
+    let names: Vec<&str> = tenant.toolbox.catalogue.sources().iter().map(|source| source.name()).collect();
+    // Fails for texts that are larger than a message.
+    let _ = admission.set_tool_sets(&names[..]);
     write_limits(admission.reborrow().init_ceilings(), &tenant.ceilings);
     write_limits(admission.init_defaults(), &tenant.defaults);
 }

@@ -65,11 +65,16 @@ pub struct Failure {
     pub method: String,
     /// Without userinfo, query and fragment.
     pub url: String,
+    /// Of a tool: what the upstream answered, 0 when it did not.
+    pub status: u16,
+    /// What it said with that, as JSON; searched for credentials like any reply.
+    pub body: String,
 }
 
 impl Failure {
     fn new(kind: Kind, text: impl Into<String>) -> Failure {
-        Failure { kind, text: text.into(), rule: String::new(), method: String::new(), url: String::new() }
+        let (rule, method, url, body) = Default::default();
+        Failure { kind, text: text.into(), rule, method, url, status: 0, body }
     }
 
     pub fn policy(reason: Reason, rule: &str, text: impl Into<String>) -> Failure {

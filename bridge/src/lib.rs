@@ -15,6 +15,7 @@ mod reload;
 mod routes;
 mod secret;
 mod tenants;
+mod toolbox;
 
 mod door;
 mod lane;
@@ -26,6 +27,7 @@ mod refusal;
 mod session;
 mod shelf;
 mod tokens;
+mod tool_desk;
 mod trigger;
 
 mod addresses;
@@ -49,6 +51,7 @@ mod scrub;
 mod sign;
 mod stream;
 mod tls;
+mod tool_call;
 mod upload;
 
 mod explain;

@@ -7,8 +7,11 @@ use crate::failure::{Failure, Kind};
 use crate::record::Call;
 use crate::redirect::Mode;
 use crate::scrub::CleanHead;
-use mayfly_schemas::bridge_capnp::{failure, fetch_ask, header, reply, response};
-use mayfly_schemas::limits::HEADERS_MAX;
+use crate::tenants::Rule;
+use crate::tool_call::Outcome;
+use mayfly_schemas::bridge_capnp::{call_ask, failure, fetch_ask, header, reply, response};
+use mayfly_schemas::limits::{HEADERS_MAX, TOOL_PATH_CHARS_MAX};
+use std::sync::Arc;
 
 /// One fetch as it came over the socket.
 pub struct Fetch {
@@ -17,6 +20,25 @@ pub struct Fetch {
     pub call_ms: u64,
     pub response_bytes: u64,
     pub stream: bool,
+    /// What the set of tools that this belongs to allows by itself.
+    pub grant: Option<Arc<Rule>>,
+}
+
+/// One call of a tool as it came over the socket.
+pub struct ToolCall {
+    pub tool: String,
+    pub args: String,
+    pub call_ms: u64,
+    pub response_bytes: u64,
+}
+
+pub fn read_call(ask: call_ask::Reader<'_>) -> Result<ToolCall, capnp::Error> {
+    Ok(ToolCall {
+        tool: ask.get_tool()?.to_str()?.chars().take(TOOL_PATH_CHARS_MAX).collect(),
+        args: ask.get_args()?.to_string()?,
+        call_ms: ask.get_call_ms(),
+        response_bytes: ask.get_response_bytes(),
+    })
 }
 
 /// Copies the ask out of the message, so that the message is gone while the call is under way.
@@ -38,6 +60,7 @@ pub fn read_fetch(ask: fetch_ask::Reader<'_>, body: crate::ask::Body) -> Result<
         call_ms: ask.get_call_ms(),
         response_bytes: ask.get_response_bytes(),
         stream: ask.get_stream(),
+        grant: None,
     })
 }
 
@@ -66,6 +89,14 @@ pub fn write_response<'a>(
     Ok(response)
 }
 
+pub fn write_outcome(mut to: reply::Builder<'_>, outcome: &Outcome, call: &Call) {
+    call.write(to.reborrow().init_record(), "");
+    match outcome {
+        Outcome::Json(text) => to.set_value(text),
+        Outcome::Bytes(bytes) => to.set_bytes(bytes),
+    }
+}
+
 pub fn write_refusal(mut to: reply::Builder<'_>, failure: &Failure, call: &mut Call) {
     call.failed(failure);
     call.write(to.reborrow().init_record(), &failure.text);
@@ -85,6 +116,8 @@ pub fn write_failure(mut to: failure::Builder<'_>, failure: &Failure, (method, u
     if let Kind::Policy(reason) = failure.kind {
         to.set_reason(reason.word());
     }
+    to.set_status(failure.status);
+    to.set_body(&failure.body);
     to.set_rule(&failure.rule);
     to.set_method(if failure.method.is_empty() { method } else { &failure.method });
     to.set_url(if failure.url.is_empty() { url } else { &failure.url });

@@ -27,6 +27,10 @@ impl Call {
         Call { entry, upload: None, started: Instant::now(), audit, ended: false }
     }
 
+    pub fn of_tool(&mut self, path: &str) {
+        self.entry.tool = path.to_owned();
+    }
+
     pub fn asks(&mut self, target: &Target) {
         (self.entry.method, self.entry.url) = (target.method().to_string(), target.shown());
         self.entry.rule.clear();

@@ -166,16 +166,19 @@ fn read(source: &Source, known: Option<&Loaded>, settings: &Settings) -> Loaded 
         Frame { folder: &source.folder, ceilings: &settings.ceilings, defaults: &settings.defaults, values: true };
     match tenants::parse(&source.file, &text, &frame) {
         Ok(mut tenant) => {
+            for warning in &tenant.toolbox.warnings {
+                tracing::warn!(file = source.file, "{warning}");
+            }
             tenant.version = VERSIONS.fetch_add(1, Relaxed);
             if let Some(before) = last_good.filter(|before| before.name == tenant.name) {
                 tenant.quota = before.quota.clone();
                 tenant.stored = before.stored.clone();
             }
-            marks.extend(tenant.credential_files.iter().map(|path| (path.clone(), look_at(path))));
+            marks.extend(tenant.read_files.iter().map(|path| (path.clone(), look_at(path))));
             Loaded { file, marks, tenant: Some(Arc::new(tenant)), mistakes: Vec::new() }
         }
-        Err(Rejected { mistakes, credential_files }) => {
-            marks.extend(credential_files.iter().map(|path| (path.clone(), look_at(path))));
+        Err(Rejected { mistakes, read_files }) => {
+            marks.extend(read_files.iter().map(|path| (path.clone(), look_at(path))));
             Loaded { file, marks, tenant: last_good, mistakes }
         }
     }

@@ -12,7 +12,7 @@ use crate::dial::dial;
 use crate::door::Connection;
 use crate::failure::{Failure, Reason};
 use crate::lane::Lane;
-use crate::messages::{Fetch, read_fetch, write_refusal, write_response};
+use crate::messages::{Fetch, ToolCall, read_call, read_fetch, write_outcome, write_refusal, write_response};
 use crate::outgoing::Progress;
 use crate::record::Call;
 use crate::redirect;
@@ -20,7 +20,8 @@ use crate::resolve::pin;
 use crate::scrub::{CleanBody, CleanHead, scrub};
 use crate::sign::sign;
 use crate::stream::{self, Place, Rest, Streams};
-use crate::tenants::Tenant;
+use crate::tenants::{Rule, Tenant};
+use crate::tool_call;
 use crate::upload::Uploads;
 use bytes::{Bytes, BytesMut};
 use capnp::capability::Rc;
@@ -114,11 +115,24 @@ impl session::Server for Session {
         params: session::CallParams,
         mut results: session::CallResults,
     ) -> Result<(), capnp::Error> {
-        let ask = params.get()?.get_ask()?;
-        let tool: String = ask.get_tool()?.to_str()?.chars().take(200).collect();
-        let mut call = self.run.call(ask.get_call());
-        let text = format!("there is no tool `{tool}`; tools come in a later version, use fetch until then");
-        write_refusal(results.get().init_reply(), &Failure::tool(text), &mut call);
+        let run = self.run.clone();
+        drop(self);
+        let (number, asked) = {
+            let ask = params.get()?.get_ask()?;
+            (ask.get_call(), read_call(ask)?)
+        };
+        drop(params);
+        let call = run.call(number);
+        let work = async move {
+            let mut call = call;
+            (run.tool(asked, &mut call).await, call)
+        };
+        let done = AbortOnDropHandle::new(tokio::task::spawn_local(work)).await;
+        let (outcome, mut call) = done.map_err(|_| capnp::Error::failed("the bridge failed in this call".into()))?;
+        match outcome {
+            Ok(outcome) => write_outcome(results.get().init_reply(), &outcome, &call),
+            Err(failure) => write_refusal(results.get().init_reply(), &failure, &mut call),
+        }
         call.end().await;
         Ok(())
     }
@@ -190,6 +204,17 @@ impl Run {
         Ok(())
     }
 
+    /// A tool is a fetch that its description makes, and whose reply it reads.
+    async fn tool(&self, asked: ToolCall, call: &mut Call) -> Result<tool_call::Outcome, Failure> {
+        call.of_tool(&asked.tool);
+        let tenant = self.lane.shared.directory.tenant(&self.tenant.name);
+        let tenant = tenant.ok_or_else(|| Failure::tool("the tenant has no file any more; it has no tools"))?;
+        let fetch = tool_call::prepare(&tenant.toolbox, &asked)?;
+        let arrived = self.fetch(Ok(fetch), call).await?;
+        tool_call::read(&asked.tool, &arrived.head, &arrived.body)
+            .map_err(|failure| failure.at(call.place().0, call.place().1))
+    }
+
     async fn fetch(&self, fetch: Result<Fetch, Failure>, call: &mut Call) -> Result<Arrived, Failure> {
         let fetch = fetch?;
         let _in_flight = self.enter()?;
@@ -228,7 +253,7 @@ impl Run {
         let mut ask = Ask::parse(fetch.words)?;
         loop {
             call.asks(ask.target());
-            let (head, mut body) = self.hop(&ask, response_bytes, call).await?;
+            let (head, mut body) = self.hop(&ask, fetch.grant.as_ref(), response_bytes, call).await?;
             let next = redirect::next(&ask, &head, fetch.mode)?;
             let place = if fetch.stream && next.is_none() { self.streams.enter() } else { None };
             let gathered = gather(&mut body, place.is_some() || next.is_some()).await;
@@ -248,10 +273,16 @@ impl Run {
         }
     }
 
-    async fn hop(&self, ask: &Ask, response_bytes: u64, call: &mut Call) -> Result<(CleanHead, CleanBody), Failure> {
+    async fn hop(
+        &self,
+        ask: &Ask,
+        grant: Option<&Arc<Rule>>,
+        response_bytes: u64,
+        call: &mut Call,
+    ) -> Result<(CleanHead, CleanBody), Failure> {
         let tenant = self.lane.shared.directory.tenant(&self.tenant.name).ok_or_else(|| self.tenant_gone(ask))?;
         let upstreams = self.lane.upstreams(&tenant);
-        let permit = decide(&tenant, ask)?;
+        let permit = decide(&tenant, ask, grant)?;
         call.permitted(&permit.rule().name);
         let pinned = pin(permit, &upstreams.names, &self.lane.shared.lookup).await?;
         let signed = sign(pinned);

@@ -10,6 +10,7 @@ use crate::scrub::Scrubber;
 use crate::secret::{Secret, Source};
 use crate::shelf::Stored;
 use crate::tokens::{Role, TokenHash, parse_hash};
+use crate::toolbox::{self, Toolbox};
 use http::{HeaderName, HeaderValue, Method};
 use mayfly_schemas::limits::{Limits, LimitsAsked, RUNS_IN_FLIGHT, RUNS_PER_MINUTE};
 use mayfly_schemas::strict::Mistake;
@@ -34,8 +35,9 @@ pub struct Tenant {
     /// What the file says about scripts, and what outlives its reloads.
     pub declared: Declared,
     pub stored: Arc<Stored>,
-    /// Files whose change makes this tenant a new one.
-    pub credential_files: Vec<PathBuf>,
+    pub toolbox: Toolbox,
+    /// Files besides its own whose change makes this tenant a new one: credentials, descriptions of tools.
+    pub read_files: Vec<PathBuf>,
 }
 
 pub struct Rule {
@@ -73,10 +75,10 @@ const RULE_KEYS: [&str; 6] = ["name", "allow", "deny", "methods", "credential", 
 const NO_CREDENTIAL: [&str; 8] =
     ["host", "connection", "content-length", "transfer-encoding", "te", "upgrade", "expect", "accept-encoding"];
 
-/// Why a file is no tenant. Its credential files are named here too: one that appears may be what was missing.
+/// Why a file is no tenant. The files that it names are told here too: one that appears may be what was missing.
 pub struct Rejected {
     pub mistakes: Vec<Mistake>,
-    pub credential_files: Vec<PathBuf>,
+    pub read_files: Vec<PathBuf>,
 }
 
 pub fn parse(file: &str, text: &str, frame: &Frame<'_>) -> Result<Tenant, Rejected> {
@@ -87,19 +89,21 @@ pub fn parse(file: &str, text: &str, frame: &Frame<'_>) -> Result<Tenant, Reject
     }
     let root = Table { map: root.get_ref(), at: 0 };
     reading.only(root, &TENANT_KEYS);
-    for tools in reading.tables(root, "tools") {
-        let hint = "reach the service with [[rule]] and fetch until then";
-        reading.hinted(tools.at, "[[tools]] come in a later version", hint);
-    }
     let name = tenant_name(&mut reading, root);
     let tokens = reading.tables(root, "token").into_iter().filter_map(|table| token(&mut reading, table)).collect();
-    let (credentials, known, credential_files) = credentials(&mut reading, root, frame);
+    let (credentials, known, mut read_files) = credentials(&mut reading, root, frame);
     let rules = rules(&mut reading, root, &credentials, &known);
+    let (folder, files) = (frame.folder, &mut read_files);
+    let toolbox = toolbox::read(
+        &mut reading,
+        root,
+        &mut toolbox::Shelf { folder, credentials: &credentials, known: &known, files },
+    );
     let declared = routes::read(&mut reading, root);
     let limits = limits(&mut reading, root, frame);
     if !reading.mistakes.is_empty() {
         reading.mistakes.sort_by_key(|mistake| mistake.line);
-        return Err(Rejected { mistakes: reading.mistakes, credential_files });
+        return Err(Rejected { mistakes: reading.mistakes, read_files });
     }
     Ok(Tenant {
         name,
@@ -114,7 +118,8 @@ pub fn parse(file: &str, text: &str, frame: &Frame<'_>) -> Result<Tenant, Reject
         quota: Arc::default(),
         declared,
         stored: Arc::default(),
-        credential_files,
+        toolbox,
+        read_files,
     })
 }
 
@@ -240,24 +245,33 @@ fn rules(
         }
         let reach = reach(reading, table);
         let methods = methods(reading, table);
-        let credential = reading.text(table, "credential");
+        let credential = credential_of(reading, table, credentials, known);
         let private = reading.flag(table, "private");
-        if let Some(credential) = &credential
-            && !known.contains(credential.value)
-        {
-            let known: Vec<&str> = known.iter().map(String::as_str).collect();
-            let hint = match mayfly_schemas::strict::nearest(credential.value, &known) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => "each credential is a [[credential]] of this file".to_owned(),
-            };
-            reading.hinted(credential.at, format!("there is no credential `{}`", credential.value), hint);
-        }
         let (Some(name), Some((allow, pattern))) = (name, reach) else { continue };
         check_rule(reading, table, allow, &pattern, credential.is_some(), private);
-        let credential = credential.and_then(|at| credentials.iter().find(|known| known.name == at.value).cloned());
+        let credential = credential.flatten();
         rules.push(Arc::new(Rule { name: name.value.to_owned(), allow, pattern, methods, credential, private }));
     }
     rules
+}
+
+/// `Some(None)` where one is named that is unknown, or that has no value here.
+pub fn credential_of(
+    reading: &mut Reading<'_>,
+    table: Table<'_>,
+    credentials: &[Arc<Credential>],
+    known: &HashSet<String>,
+) -> Option<Option<Arc<Credential>>> {
+    let named = reading.text(table, "credential")?;
+    if !known.contains(named.value) {
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        let hint = match mayfly_schemas::strict::nearest(named.value, &known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "each credential is a [[credential]] of this file".to_owned(),
+        };
+        reading.hinted(named.at, format!("there is no credential `{}`", named.value), hint);
+    }
+    Some(credentials.iter().find(|known| known.name == named.value).cloned())
 }
 
 /// `allow` or `deny`: exactly one.
@@ -306,7 +320,7 @@ fn methods(reading: &mut Reading<'_>, table: Table<'_>) -> Vec<Method> {
 }
 
 /// What a rule must not combine.
-fn check_rule(
+pub fn check_rule(
     reading: &mut Reading<'_>,
     table: Table<'_>,
     allow: bool,

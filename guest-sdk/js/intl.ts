@@ -21,6 +21,9 @@ const timeOf = Date.prototype.getTime;
 const upper = String.prototype.toUpperCase;
 const lower = String.prototype.toLowerCase;
 
+const typed = Object.getPrototypeOf(Uint8Array.prototype) as object;
+const typedLength = Object.getOwnPropertyDescriptor(typed, "length")?.get as () => number;
+
 /** Languages whose letters have other cases than those of the world. */
 const OWN_CASES = /^(az|el|hy|lt|tr)\b/;
 
@@ -57,6 +60,20 @@ export const Intl = Object.create(Object.prototype) as object;
 for (const [name, value] of Object.entries(SERVICES)) define(Intl, name, value);
 Object.defineProperty(Intl, Symbol.toStringTag, { value: "Intl", configurable: true });
 
+/** Methods, because those cannot be constructed. */
+const { ofArray, ofTypedArray } = {
+  ofArray(this: unknown, locales?: unknown, options?: unknown): string {
+    if (this === undefined || this === null) throw new TypeError("Array.prototype.toLocaleString called on null or undefined.");
+    const list = Object(this) as ArrayLike<unknown>;
+    return listText(list, list.length, locales, options);
+  },
+  ofTypedArray(this: ArrayLike<unknown>, locales?: unknown, options?: unknown): string {
+    return listText(this, typedLength.call(this) as number, locales, options);
+  },
+};
+Object.defineProperty(ofArray, "name", { value: "toLocaleString", configurable: true });
+Object.defineProperty(ofTypedArray, "name", { value: "toLocaleString", configurable: true });
+
 const METHODS: [prototype: object, methods: Record<string, unknown>][] = [
   [Number.prototype, {
     toLocaleString(this: unknown, locales?: unknown, options?: unknown): string {
@@ -92,17 +109,15 @@ const METHODS: [prototype: object, methods: Record<string, unknown>][] = [
       return OWN_CASES.test(tag) ? intl.lower(text, tag) : lower.call(text);
     },
   }],
-  [Array.prototype, { toLocaleString: listText }],
-  [Object.getPrototypeOf(Uint8Array.prototype) as object, { toLocaleString: listText }],
+  [Array.prototype, { toLocaleString: ofArray }],
+  [typed, { toLocaleString: ofTypedArray }],
 ];
-
-const LENGTHS: Record<string, number> = { localeCompare: 1 };
 
 /** Puts the methods where they belong. */
 export function installLocaleMethods(): void {
   for (const [prototype, methods] of METHODS) {
     for (const [name, method] of Object.entries(methods)) {
-      Object.defineProperty(method as object, "length", { value: LENGTHS[name] ?? 0, configurable: true });
+      Object.defineProperty(method as object, "length", { value: name === "localeCompare" ? 1 : 0, configurable: true });
       define(prototype, name, method);
     }
   }
@@ -122,14 +137,11 @@ function languageOf(locales: unknown): string {
   return plain(canonicalList(locales)[0] ?? DEFAULT_LOCALE);
 }
 
-/** `toLocaleString` of arrays. */
-function listText(this: unknown, locales?: unknown, options?: unknown): string {
-  const list = Object(this) as ArrayLike<unknown>;
+function listText(list: ArrayLike<unknown>, length: number, locales: unknown, options: unknown): string {
   const texts: string[] = [];
-  for (let at = 0; at < list.length; at++) {
+  for (let at = 0; at < length; at++) {
     const item = list[at] as { toLocaleString(locales?: unknown, options?: unknown): unknown } | null | undefined;
     texts.push(item === undefined || item === null ? "" : String(item.toLocaleString(locales, options)));
   }
   return texts.join(",");
 }
-Object.defineProperty(listText, "name", { value: "toLocaleString", configurable: true });

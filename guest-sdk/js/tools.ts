@@ -71,9 +71,10 @@ function call(tool: string, args: unknown[]): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const input = argument(tool, args);
     const number = expect({
-      fulfil() {
+      // Only bytes need to be said.
+      fulfil(meta) {
         try {
-          resolve(native.bodyJson());
+          resolve(meta === "" ? native.bodyJson() : native.bodyBytes());
         } catch (thrown) {
           reject(thrown);
         }

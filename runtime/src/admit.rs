@@ -111,7 +111,8 @@ impl RunRequest {
             }
         };
         let asked = crate::run::Asked::Input(input);
-        Ok(crate::run::Job { id, tenant: admission.tenant.clone(), script, asked, limits, began })
+        let (tenant, tools) = (admission.tenant.clone(), admission.tools.clone());
+        Ok(crate::run::Job { id, tenant, tools, script, asked, limits, began })
     }
 }
 

@@ -4,11 +4,14 @@
 
 mod scripts;
 mod stored;
+mod tools;
 mod translate;
 
 pub use scripts::{
     AdmittedScript, Condition, OpenScript, RouteHosts, ScriptContent, ScriptInfo, Scripts, Tags, Target, Written,
 };
+
+pub use tools::{Asker, ToolHit, ToolsFound};
 
 use crate::isolate::{Answer, Ask, Rejection};
 use crate::run::CallRecord;
@@ -22,6 +25,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
 
@@ -85,6 +89,8 @@ pub struct Admission {
     pub ceilings: Limits,
     pub defaults: Limits,
     pub policy_generation: u64,
+    /// Names of the tenant's sets of tools, a blank between two.
+    pub tools: Arc<str>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -5,6 +5,7 @@
 pub mod admit;
 pub mod bridge;
 pub mod isolate;
+mod mcp;
 pub mod prepare;
 pub mod respond;
 pub mod run;

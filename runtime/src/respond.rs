@@ -3,9 +3,11 @@
 //! Security boundary: yes, towards clients: internal words go to the log, not to them.
 
 mod scripts;
+mod tools;
 mod triggered;
 
 pub use scripts::{listed_scripts, listed_versions, not_modified, removed, stored, written};
+pub use tools::{accepted, events, found_tools, message, types};
 pub use triggered::{Audience, drop_hop_by_hop, scripted, unanswered};
 
 use crate::bridge::{DoorError, RefusedKind};
@@ -86,6 +88,10 @@ impl Problem {
         };
         let detail = format!("{place}{}: {}", error.name, error.message);
         Problem { error: Some(Box::new(error)), ..Problem::new(kind, detail) }
+    }
+
+    pub fn detail(&self) -> &str {
+        &self.detail
     }
 
     pub fn retry_after_ms(mut self, retry_after_ms: u64) -> Problem {

@@ -162,6 +162,17 @@ pub const TENANTS_POLL_MS: u64 = 1_000;
 /// One tenant file, and one credential's value.
 pub const TENANT_FILE_BYTES_MAX: u64 = MIB;
 pub const CREDENTIAL_BYTES_MAX: usize = 16 * 1024;
+/// An OpenAPI document; GitHub's has 12 MB.
+pub const TOOL_DOCUMENT_BYTES_MAX: u64 = 64 * MIB;
+/// A tool's path, and what is kept of an upstream's refusal as `body` of a ToolError.
+pub const TOOL_PATH_CHARS_MAX: usize = 200;
+pub const TOOL_ERROR_BODY_BYTES_MAX: usize = 64 * 1024;
+/// Of one look at a tenant's tools.
+pub const TOOL_HITS: usize = 10;
+pub const TOOL_HITS_MAX: usize = 50;
+pub const TOOL_QUERY_CHARS_MAX: usize = 500;
+pub const TOOL_DESCRIBE_PATHS_MAX: usize = 50;
+pub const TOOL_DESCRIBE_TOKENS_MAX: usize = 100_000;
 /// Bearer token as a client sends it, and the identifiers that come with it.
 pub const TOKEN_BYTES_MAX: usize = 512;
 pub const IDENTIFIER_BYTES_MAX: usize = 256;
@@ -241,6 +252,9 @@ pub const RUNTIME_MESSAGE_BYTES_MAX: usize = 4 * 1024;
 /// Compiled programs kept, weighed in bytes.
 pub const PROGRAM_CACHE_BYTES_MAX: u64 = 64 * MIB;
 /// CPU and memory of one transpile or compile.
+/// Between two notes of progress of a run that an MCP client waits for.
+pub const MCP_PROGRESS_MS: u64 = 1_000;
+
 pub const PREPARE_CPU_MS: u64 = 2_000;
 pub const PREPARE_MEMORY_MIB: u32 = 128;
 

@@ -4,13 +4,14 @@
 //! where it does not hold, no call of the run has reached anything.
 
 use super::{Admitted, BELIEVED, REMEMBERED_MAX, Texts};
-use crate::bridge::{AdmittedScript, Bridge, DoorError, OpenScript, RefusedKind, Session, Target};
+use crate::bridge::{Admission, AdmittedScript, Bridge, DoorError, OpenScript, RefusedKind, Session, Target};
 use crate::prepare::Script;
 use crate::respond::Problem;
 use mayfly_schemas::limits::{Limits, SCRIPT_KNOWN_MAX};
 use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// A run that may start when its input is there. Its wall clock runs already.
@@ -20,6 +21,7 @@ pub struct Triggered {
     pub limits: Limits,
     pub id: String,
     tenant: String,
+    tools: Arc<str>,
     script: Script,
     session: Session,
     began: Instant,
@@ -79,8 +81,8 @@ pub async fn admit_trigger(
 impl Triggered {
     /// The run with the request that it is to answer.
     pub fn admit(self, asked: crate::run::Asked) -> Admitted {
-        let Triggered { id, tenant, script, limits, began, session, .. } = self;
-        Admitted { job: crate::run::Job { id, tenant, script, asked, limits, began }, session }
+        let Triggered { id, tenant, tools, script, limits, began, session, .. } = self;
+        Admitted { job: crate::run::Job { id, tenant, tools, script, asked, limits, began }, session }
     }
 }
 
@@ -89,8 +91,8 @@ fn open<'a>(ask: TriggerAsk<'a>, run: &'a str, known: &'a [Vec<u8>]) -> OpenScri
 }
 
 fn triggered(admitted: AdmittedScript, script: Script, session: Session, id: String, began: Instant) -> Triggered {
-    let AdmittedScript { admission, public, .. } = admitted;
-    Triggered { public, limits: admission.defaults, id, tenant: admission.tenant, script, session, began }
+    let AdmittedScript { admission: Admission { tenant, tools, defaults: limits, .. }, public, .. } = admitted;
+    Triggered { public, limits, id, tenant, tools, script, session, began }
 }
 
 impl RememberedScripts {

@@ -16,7 +16,7 @@ type CallRequest = Request<session::call_params::Owned, session::call_results::O
 pub(super) fn admission(answer: open_answer::Reader<'_>) -> Result<Admission, DoorError> {
     match answer.which() {
         Ok(open_answer::Which::Admitted(admitted)) => admitted.and_then(read_admission).map_err(super::gone),
-        Ok(open_answer::Which::Refused(refused)) => Err(refused.and_then(read_refusal).unwrap_or_else(super::gone)),
+        Ok(open_answer::Which::Refused(refused)) => Err(refused.and_then(refusal).unwrap_or_else(super::gone)),
         Err(unknown) => Err(super::gone(unknown.into())),
     }
 }
@@ -30,10 +30,17 @@ pub(super) fn read_admission(
         ceilings: read_limits(admitted.get_ceilings()?),
         defaults: read_limits(admitted.get_defaults()?),
         policy_generation: admitted.get_policy_generation(),
+        tools: admitted
+            .get_tool_sets()?
+            .iter()
+            .map(|name| Ok(name?.to_str()?))
+            .collect::<capnp::Result<Vec<_>>>()?
+            .join(" ")
+            .into(),
     })
 }
 
-fn read_refusal(refused: refusal::Reader<'_>) -> capnp::Result<DoorError> {
+pub(super) fn refusal(refused: mayfly_schemas::bridge_capnp::refusal::Reader<'_>) -> capnp::Result<DoorError> {
     let kind = match refused.get_kind()? {
         refusal::Kind::Unauthorized => RefusedKind::Unauthorized,
         refusal::Kind::Forbidden => RefusedKind::Forbidden,
@@ -149,6 +156,7 @@ pub(super) fn reply(ask: &Ask, reply: reply::Reader<'_>) -> capnp::Result<(Answe
     let answer = match reply.which()? {
         reply::Which::Response(response) => read_response(ask, response?)?,
         reply::Which::Value(value) => Answer::json(value?.to_str()?),
+        reply::Which::Bytes(bytes) => Answer::Fulfilled { meta: r#"{"bytes":true}"#.to_owned(), body: bytes?.to_vec() },
         reply::Which::Failure(failure) => {
             let tool = match &ask.kind {
                 AskKind::Call { tool, .. } => Some(tool.as_str()),
@@ -231,6 +239,7 @@ fn read_failure(tool: Option<&str>, failure: failure::Reader<'_>) -> capnp::Resu
         failure::Kind::Tool => {
             rejection.tool = tool.map(str::to_owned);
             rejection.status = (failure.get_status() > 0).then(|| failure.get_status());
+            rejection.body = some(failure.get_body()?)?.and_then(|body| serde_json::from_str(&body).ok());
             "ToolError"
         }
         failure::Kind::Network | failure::Kind::Usage => "TypeError",

@@ -106,7 +106,7 @@ async fn one_run(
         return Err(Failure::usage(format!("--input: {bytes} bytes of JSON; the limit is {limit}")));
     }
     let asked = Asked::Input(input);
-    let job = Job { id, tenant: admission.tenant, script, asked, limits, began };
+    let job = Job { id, tenant: admission.tenant, tools: admission.tools, script, asked, limits, began };
     Ok(execute(&host, job, &session).await)
 }
 

@@ -96,6 +96,9 @@ pub struct Rejection {
     pub tool: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
+    /// What the upstream said with that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<serde_json::Value>,
 }
 
 /// One effect frame, understood.

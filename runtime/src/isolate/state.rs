@@ -105,12 +105,25 @@ impl Isolate {
         origin: Origin,
         until: Option<Instant>,
     ) -> Result<(Isolate, Step), Stopped> {
+        Isolate::start_with_tools(engine, program, given, "", limits, origin, until).await
+    }
+
+    /// `tools`: names of the sets of tools that the script may call by their own names, a blank between two.
+    pub async fn start_with_tools<'a>(
+        engine: &Engine,
+        program: &Arc<Program>,
+        given: impl Into<Given<'a>>,
+        tools: &str,
+        limits: &Limits,
+        origin: Origin,
+        until: Option<Instant>,
+    ) -> Result<(Isolate, Step), Stopped> {
         let guest = Guest::engine(engine, limits.memory_mib)?;
         let mut isolate = Isolate::around(guest, program, Ledger::new(*limits, origin));
         isolate.budget.wall_until = until;
         let given = given.into();
         isolate.ledger.owes_response = matches!(given, Given::Request { .. });
-        let frame = isolate.start_frame(given);
+        let frame = isolate.start_frame(given, tools);
         let step = isolate.turn("mayfly-start", &frame).await;
         Ok((isolate, step))
     }
@@ -162,7 +175,7 @@ impl Isolate {
         &self.ledger.logs
     }
 
-    fn start_frame(&mut self, given: Given<'_>) -> Vec<u8> {
+    fn start_frame(&mut self, given: Given<'_>, tools: &str) -> Vec<u8> {
         let (is_request, input, body) = match given {
             Given::Input(input) => (false, input, &[][..]),
             Given::Request { head, body } => (true, head, body),
@@ -176,6 +189,7 @@ impl Isolate {
             stimulus: self.ledger.stimulus(),
             heap_bytes_max: u32::try_from(heap).unwrap_or(u32::MAX),
             is_request,
+            tools,
             input: input.as_bytes(),
             body,
             modules,

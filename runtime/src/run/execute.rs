@@ -23,6 +23,8 @@ pub struct Host {
 pub struct Job {
     pub id: String,
     pub tenant: String,
+    /// Names of the tenant's sets of tools.
+    pub tools: Arc<str>,
     pub script: Script,
     /// Its size was admitted.
     pub asked: Asked,
@@ -90,7 +92,16 @@ async fn attempt(
     let program = prepared?;
     let starting = Instant::now();
     let until = Some(job.began + Duration::from_millis(limits.wall_ms));
-    let started = Isolate::start(&host.engine, &program, job.asked.given(), limits, Entropy::origin()?, until).await;
+    let started = Isolate::start_with_tools(
+        &host.engine,
+        &program,
+        job.asked.given(),
+        &job.tools,
+        limits,
+        Entropy::origin()?,
+        until,
+    )
+    .await;
     let (mut isolate, step) = started.map_err(|stopped| {
         RunError::new(ErrorKind::Internal, "InternalError", format!("the isolate did not start: {stopped}"))
     })?;

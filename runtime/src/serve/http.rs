@@ -4,7 +4,7 @@
 
 use super::target::{self, Wanted};
 use super::worker::Local;
-use super::{scripts, trigger};
+use super::{mcp, scripts, tools, trigger};
 use crate::admit::{self, Admitted};
 use crate::limits::{HTTP_BODY_BYTES_MAX, HTTP_BODY_MS};
 use crate::respond::{self, Health, Problem, ProblemKind, Reply};
@@ -43,6 +43,10 @@ async fn route(local: &Rc<Local>, request: Request<Body>, admin: bool, request_i
         }
         (&Method::GET | &Method::HEAD, "/readyz") => Ok(respond::health(&ready(local).await)),
         (&Method::POST, "/v1/runs") if !admin => post_run(local, request, request_id).await,
+        (_, "/mcp") if !admin => mcp::answer(local, request, request_id).await,
+        (&Method::GET | &Method::HEAD, "/v1/tools") if !admin => tools::search(local, &request, request_id).await,
+        (&Method::GET | &Method::HEAD, "/v1/types") if !admin => tools::types(local, &request, request_id).await,
+        (_, "/v1/tools" | "/v1/types") if !admin => Err(method_not_allowed("GET")),
         (_, "/healthz" | "/readyz") => Err(method_not_allowed("GET")),
         (_, "/v1/runs") if !admin => Err(method_not_allowed("POST")),
         (_, path) if !admin && scripts::at(path).is_some() => scripts::answer(local, request, request_id).await,

@@ -6,8 +6,10 @@ mod body;
 mod conditions;
 mod hosts;
 mod http;
+mod mcp;
 mod scripts;
 mod target;
+mod tools;
 mod trigger;
 mod worker;
 

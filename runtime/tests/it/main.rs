@@ -27,6 +27,7 @@ mod subtle;
 mod supervisor;
 mod syntax;
 mod tidy;
+mod tools;
 mod triggered;
 mod types;
 mod upstreams;

@@ -82,8 +82,8 @@ pub struct Stimulus {
     pub seed: [u8; 32],
 }
 
-/// `mayfly-start`: `stimulus, heap_bytes_max: u32, is_request: u8, input: blob (JSON), body: blob, modules: u32, then name:
-/// blob, bytecode: blob each`. The first module is the main one.
+/// `mayfly-start`: `stimulus, heap_bytes_max: u32, is_request: u8, tools: blob, input: blob (JSON), body: blob, modules: u32,
+/// then name: blob, bytecode: blob each`. The first module is the main one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Start<'a> {
     pub stimulus: Stimulus,
@@ -92,6 +92,8 @@ pub struct Start<'a> {
     /// The run answers an HTTP request: `input` is `{"method", "url", "headers": [[name, value]], "stream": bool}`, `body` its
     /// bytes, or with `stream` the first of them. Otherwise `input` is the run's input, and `body` is empty.
     pub is_request: bool,
+    /// Names of the tenant's sets of tools, a blank between two: each is a global too, where the language has none of that name.
+    pub tools: &'a str,
     pub input: &'a [u8],
     pub body: &'a [u8],
     pub modules: Vec<(&'a str, &'a [u8])>,
@@ -152,6 +154,7 @@ impl Start<'_> {
         write_stimulus(out, &self.stimulus);
         out.extend_from_slice(&self.heap_bytes_max.to_le_bytes());
         out.push(u8::from(self.is_request));
+        write_blob(out, self.tools.as_bytes());
         write_blob(out, self.input);
         write_blob(out, self.body);
         out.extend_from_slice(&(self.modules.len() as u32).to_le_bytes());
@@ -166,6 +169,7 @@ impl Start<'_> {
         let stimulus = reader.stimulus()?;
         let heap_bytes_max = reader.u32("heap limit")?;
         let is_request = reader.u8("is request")? == 1;
+        let tools = reader.text("tools")?;
         let input = reader.blob("input")?;
         let body = reader.blob("body")?;
         let count = reader.u32("module count")?;
@@ -175,7 +179,7 @@ impl Start<'_> {
         let modules = (0..count)
             .map(|_| Ok((reader.text("module name")?, reader.blob("bytecode")?)))
             .collect::<Result<_, Malformed>>()?;
-        Ok(Start { stimulus, heap_bytes_max, is_request, input, body, modules })
+        Ok(Start { stimulus, heap_bytes_max, is_request, tools, input, body, modules })
     }
 }
 

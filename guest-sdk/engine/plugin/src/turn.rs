@@ -6,7 +6,8 @@ use crate::engine::{self, Engine};
 use crate::modules::{self, Sources};
 use crate::{delivery, effects, prelude, rejections, report, stimulus};
 use mayfly_abi::{Deliver, OutcomeKind, Start, Stimulus};
-use rquickjs::{Ctx, Error, Exception, Result, Value, qjs};
+use rquickjs::object::Property;
+use rquickjs::{Ctx, Error, Exception, Object, Result, Value, qjs};
 
 /// Loads the modules of a run, evaluates the main one and calls its default export.
 pub fn start(frame: &[u8]) {
@@ -58,10 +59,23 @@ fn begin(ctx: &Ctx<'_>, engine: &Engine, start: &Start<'_>) -> Result<()> {
         [] => Value::new_undefined(ctx.clone()),
         json => ctx.json_parse(json)?,
     };
+    name_tools(ctx, start.tools)?;
     let owned = |&(name, bytecode): &(&str, &[u8])| (name.to_owned(), Some(bytecode.to_vec()));
     modules::provide(Sources::Bytecode(start.modules.iter().map(owned).collect()));
     let (main, evaluated) = modules::load_all(ctx)?.eval()?;
     delivery::with(start.body, || engine.start(ctx, evaluated, main.namespace()?, input, start.is_request))
+}
+
+/// `github` is `tools.github`.
+fn name_tools(ctx: &Ctx<'_>, names: &str) -> Result<()> {
+    let globals = ctx.globals();
+    for name in names.split_ascii_whitespace() {
+        if !globals.contains_key(name)? {
+            let set: Value<'_> = globals.get::<_, Object<'_>>("tools")?.get(name)?;
+            globals.prop(name, Property::from(set).writable().configurable())?;
+        }
+    }
+    Ok(())
 }
 
 /// Runs jobs until there is none. A job that never ends, or jobs without end, are the host's matter (epochs).

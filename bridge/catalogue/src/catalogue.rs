@@ -1,0 +1,87 @@
+//! In: sources. Out: one immutable catalogue, in which tools are looked up, searched and described.
+//! May touch: nothing.
+//! Security boundary: no; who may call what is decided elsewhere.
+
+use crate::declarations;
+use crate::names::unreserved;
+use crate::nearest::nearest;
+use crate::search::{Hit, Index};
+use crate::source::{LoadError, Source};
+use crate::text::quoted;
+use crate::tool::Tool;
+use std::collections::HashMap;
+
+/// All tools that a tenant's scripts may see.
+#[derive(Debug, Default)]
+pub struct Catalogue {
+    sources: Vec<Source>,
+    /// Path to source and place in it.
+    paths: HashMap<Box<str>, (usize, usize)>,
+    index: Index,
+}
+
+/// There is nothing at a path.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no tool `{path}`; {}", if .nearest.is_empty() { "search for one".to_owned() } else { format!("did you mean {}?", .nearest.join(" or ")) })]
+pub struct UnknownPath {
+    pub path: String,
+    /// Paths that were probably meant, nearest first.
+    pub nearest: Vec<String>,
+}
+
+impl Catalogue {
+    /// Fails when two sources have one name.
+    pub fn new(sources: Vec<Source>) -> Result<Catalogue, LoadError> {
+        let mut names = std::collections::HashSet::new();
+        if let Some(twice) = sources.iter().find(|source| !names.insert(source.name.to_string())) {
+            return Err(LoadError::SourceTwice(twice.name.to_string()));
+        }
+        let places = sources.iter().enumerate().flat_map(|(number, source)| {
+            source.tools.iter().enumerate().map(move |(at, tool)| (tool.path.clone(), (number, at)))
+        });
+        let paths = places.collect();
+        let index = Index::build(sources.iter().flat_map(|source| &source.tools));
+        Ok(Catalogue { sources, paths, index })
+    }
+
+    pub fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
+    /// In the order of their sources.
+    pub fn tools(&self) -> impl Iterator<Item = &Tool> {
+        self.sources.iter().flat_map(|source| &source.tools)
+    }
+
+    /// The tool at a path, with or without `tools.` before it. `repos.delete` finds `repos.delete_` too: JavaScript takes
+    /// either.
+    pub fn find(&self, path: &str) -> Result<&Tool, UnknownPath> {
+        let path = path.strip_prefix("tools.").unwrap_or(path);
+        let found = self.at(path).or_else(|| {
+            let unreserved: Vec<_> = path.split('.').map(unreserved).collect();
+            self.at(&unreserved.join("."))
+        });
+        found.ok_or_else(|| {
+            let known = self.paths.keys().map(|path| &**path);
+            let nearest = nearest(path, known, 3).into_iter().map(str::to_owned).collect();
+            UnknownPath { path: quoted(path), nearest }
+        })
+    }
+
+    fn at(&self, path: &str) -> Option<&Tool> {
+        let (source, at) = self.paths.get(path)?;
+        self.sources.get(*source)?.tools.get(*at)
+    }
+
+    /// TypeScript declarations of everything; for `mayfly types` and for checking scripts, too long for a model.
+    pub fn declarations(&self) -> String {
+        declarations::everything(&self.sources)
+    }
+
+    /// The tools that fit a question in plain words, best first.
+    pub fn search(&self, query: &str, limit: usize) -> Vec<Hit> {
+        let found = self.index.search(query, limit);
+        let tools: Vec<&Tool> = self.tools().collect();
+        found.into_iter().filter_map(|(at, score)| tools.get(at).map(|tool| Hit::new(tool, score))).collect()
+    }
+}

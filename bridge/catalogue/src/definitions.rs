@@ -1,0 +1,223 @@
+//! In: the shared schemas of a source, as text. Out: which needs which, and schemas that are whole in themselves.
+//! May touch: nothing.
+//! Security boundary: no.
+//!
+//! Schemas are kept as JSON text and parsed when somebody asks: a tree of `Value`s of GitHub's 969 shared schemas takes
+//! 20 times the memory of their text.
+
+use serde_json::{Map, Value};
+use std::collections::{HashMap, HashSet, VecDeque};
+
+/// How a schema refers to a shared one, after import.
+pub const PREFIX: &str = "#/$defs/";
+
+#[derive(Debug, Default)]
+pub struct Definitions {
+    list: Vec<Definition>,
+    index: HashMap<Box<str>, usize>,
+}
+
+#[derive(Debug)]
+pub struct Definition {
+    /// A type name, unique in the source.
+    pub name: Box<str>,
+    /// Name of the type as an argument, where properties that are only read or only written make the two differ.
+    pub input_name: Option<Box<str>>,
+    text: Box<str>,
+    refs: Box<[usize]>,
+}
+
+impl Definition {
+    pub fn schema(&self) -> Value {
+        parsed(&self.text)
+    }
+}
+
+impl Definitions {
+    /// `taken` has every name of the list.
+    pub fn new(texts: Vec<(Box<str>, Box<str>)>, mut taken: HashSet<String>) -> Definitions {
+        let index: HashMap<Box<str>, usize> =
+            texts.iter().enumerate().map(|(at, (name, _))| (name.clone(), at)).collect();
+        let mut facts = Vec::with_capacity(texts.len());
+        for (_, text) in &texts {
+            let schema = parsed(text);
+            let refs: Vec<usize> = references(&schema).iter().filter_map(|name| index.get(*name).copied()).collect();
+            let mut at_once = Vec::new();
+            immediate(&schema, &mut at_once);
+            let at_once: Vec<usize> = at_once.into_iter().filter_map(|name| index.get(name).copied()).collect();
+            facts.push(Facts { refs, at_once, directed: is_directed(&schema) });
+        }
+        let circular = circular(&facts);
+        let directed = directed(&facts);
+        let list = texts.into_iter().zip(facts).enumerate();
+        let list = list.map(|(at, ((name, text), facts))| {
+            // A schema that is itself has no meaning, and no end where it is validated.
+            let (text, refs) = if circular.contains(&at) { ("{}".into(), Vec::new()) } else { (text, facts.refs) };
+            let input_name = directed.contains(&at).then(|| unique(&format!("{name}Input"), &mut taken).into());
+            Definition { name, input_name, text, refs: refs.into() }
+        });
+        Definitions { list: list.collect(), index }
+    }
+
+    pub fn find(&self, name: &str) -> Option<&Definition> {
+        self.index.get(name).and_then(|at| self.list.get(*at))
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Definition> {
+        self.list.iter()
+    }
+
+    /// A schema with all it refers to under `$defs`.
+    pub fn whole(&self, text: &str) -> Value {
+        let mut schema = parsed(text);
+        let roots: Vec<usize> = references(&schema).iter().filter_map(|name| self.index.get(*name).copied()).collect();
+        let needed = self.reach(&roots);
+        let defs: Map<String, Value> =
+            needed.into_iter().map(|definition| (definition.name.to_string(), definition.schema())).collect();
+        if let (false, Value::Object(object)) = (defs.is_empty(), &mut schema) {
+            object.insert("$defs".to_owned(), Value::Object(defs));
+        }
+        schema
+    }
+
+    /// The roots and all they lead to, nearest first.
+    fn reach(&self, roots: &[usize]) -> Vec<&Definition> {
+        let (mut seen, mut found): (HashSet<usize>, _) = (HashSet::new(), Vec::new());
+        let mut waiting: VecDeque<usize> = roots.iter().copied().collect();
+        while let Some(at) = waiting.pop_front() {
+            let Some(definition) = self.list.get(at).filter(|_| seen.insert(at)) else { continue };
+            waiting.extend(&definition.refs);
+            found.push(definition);
+        }
+        found
+    }
+}
+
+/// `name`, or `name2`, `name3`...
+pub fn unique(name: &str, taken: &mut HashSet<String>) -> String {
+    let mut free = name.to_owned();
+    let mut number = 2;
+    while !taken.insert(free.clone()) {
+        free = format!("{name}{number}");
+        number += 1;
+    }
+    free
+}
+
+/// Schemas of our own making.
+pub fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or(Value::Bool(true))
+}
+
+/// Names of the shared schemas that a schema refers to anywhere, each once, in the order of their places.
+pub fn references(schema: &Value) -> Vec<&str> {
+    let (mut found, mut waiting) = (Vec::new(), vec![schema]);
+    while let Some(value) = waiting.pop() {
+        match value {
+            Value::Object(object) => {
+                let name = object.get("$ref").and_then(Value::as_str).and_then(|text| text.strip_prefix(PREFIX));
+                found.extend(name);
+                waiting.extend(object.values().rev());
+            }
+            Value::Array(items) => waiting.extend(items.iter().rev()),
+            _ => {}
+        }
+    }
+    let mut seen = HashSet::new();
+    found.retain(|name| seen.insert(*name));
+    found
+}
+
+struct Facts {
+    refs: Vec<usize>,
+    /// References that speak about the same value, not about a part of it.
+    at_once: Vec<usize>,
+    directed: bool,
+}
+
+fn immediate<'a>(schema: &'a Value, found: &mut Vec<&'a str>) {
+    let Value::Object(object) = schema else { return };
+    found.extend(object.get("$ref").and_then(Value::as_str).and_then(|text| text.strip_prefix(PREFIX)));
+    for keyword in ["not", "if", "then", "else"] {
+        object.get(keyword).into_iter().for_each(|schema| immediate(schema, found));
+    }
+    for keyword in ["anyOf", "oneOf", "allOf"] {
+        let all = object.get(keyword).and_then(Value::as_array);
+        all.into_iter().flatten().for_each(|schema| immediate(schema, found));
+    }
+    let dependent = object.get("dependentSchemas").and_then(Value::as_object);
+    dependent.into_iter().flatten().for_each(|(_, schema)| immediate(schema, found));
+}
+
+/// Definitions from which `at_once` leads back to themselves.
+fn circular(facts: &[Facts]) -> HashSet<usize> {
+    // What leads nowhere is taken away until nothing changes; what is left is on a circle, or leads to one.
+    let mut open: Vec<usize> = facts.iter().map(|fact| fact.at_once.len()).collect();
+    let mut users: HashMap<usize, Vec<usize>> = HashMap::new();
+    for (at, fact) in facts.iter().enumerate() {
+        fact.at_once.iter().for_each(|to| users.entry(*to).or_default().push(at));
+    }
+    let mut done: Vec<usize> = open.iter().enumerate().filter(|(_, open)| **open == 0).map(|(at, _)| at).collect();
+    while let Some(at) = done.pop() {
+        for user in users.get(&at).into_iter().flatten() {
+            if let Some(count) = open.get_mut(*user) {
+                *count -= 1;
+                if *count == 0 {
+                    done.push(*user);
+                }
+            }
+        }
+    }
+    let left: HashSet<usize> = open.iter().enumerate().filter(|(_, open)| **open > 0).map(|(at, _)| at).collect();
+    left.iter().copied().filter(|at| leads_back(*at, facts)).collect()
+}
+
+fn leads_back(start: usize, facts: &[Facts]) -> bool {
+    let (mut seen, mut waiting) = (HashSet::new(), vec![start]);
+    while let Some(at) = waiting.pop() {
+        for to in facts.get(at).into_iter().flat_map(|fact| &fact.at_once) {
+            if *to == start {
+                return true;
+            }
+            if seen.insert(*to) {
+                waiting.push(*to);
+            }
+        }
+    }
+    false
+}
+
+/// Definitions that are read and written differently, themselves or in what they refer to.
+fn directed(facts: &[Facts]) -> HashSet<usize> {
+    let mut users: HashMap<usize, Vec<usize>> = HashMap::new();
+    for (at, fact) in facts.iter().enumerate() {
+        fact.refs.iter().for_each(|to| users.entry(*to).or_default().push(at));
+    }
+    let mut waiting: Vec<usize> =
+        facts.iter().enumerate().filter(|(_, fact)| fact.directed).map(|(at, _)| at).collect();
+    let mut found = HashSet::new();
+    while let Some(at) = waiting.pop() {
+        if found.insert(at) {
+            waiting.extend(users.get(&at).into_iter().flatten());
+        }
+    }
+    found
+}
+
+fn is_directed(schema: &Value) -> bool {
+    let mut waiting = vec![schema];
+    while let Some(value) = waiting.pop() {
+        match value {
+            Value::Object(object) => {
+                let set = |name: &str| object.get(name) == Some(&Value::Bool(true));
+                if set("readOnly") || set("writeOnly") {
+                    return true;
+                }
+                waiting.extend(object.values());
+            }
+            Value::Array(items) => waiting.extend(items),
+            _ => {}
+        }
+    }
+    false
+}

@@ -1,0 +1,207 @@
+//! In: paths of tools, groups or shared types, and a budget of tokens. Out: the declarations of just these.
+//! May touch: nothing.
+//! Security boundary: no.
+//!
+//! What is asked for comes first, then the shared types it needs, the nearest first. Types that the budget has no room
+//! for are `unknown /* cut: describe NAME */`: the deepest, that is, the ones a caller needs last. Before a type goes,
+//! comments on properties do. Where even the tools alone are too much, their comments go, then the types of the last.
+
+use crate::catalogue::{Catalogue, UnknownPath};
+use crate::declarations::{Declared, Detail, Shared, Tree, definition, name_of, namespace, tool};
+use crate::limits::{BYTES_PER_TOKEN, DESCRIBE_PATHS_MAX};
+use crate::names::unreserved;
+use crate::tool::Tool;
+use crate::typescript::Direction;
+use std::collections::{BTreeMap, HashSet, VecDeque};
+
+/// Room that a line of groups around a tool takes, and the comment at the beginning.
+const FRAME_BYTES: usize = 48;
+/// The line that says what is missing.
+const NOTE_BYTES: usize = 240;
+
+/// Shared types that there is room for, nearest first, and those of which only the name is there.
+struct Chosen<'a> {
+    types: Vec<(Shared<'a>, Declared<'a>)>,
+    stubs: Vec<Shared<'a>>,
+    bare: bool,
+}
+
+impl Catalogue {
+    /// Declarations of the tools at `paths` (or of all tools below a path that is a group, or of a shared type such as
+    /// `github.Issue`), with the shared types that they need, within about `token_budget` tokens of 4 bytes.
+    pub fn describe(&self, paths: &[&str], token_budget: usize) -> Result<String, UnknownPath> {
+        let budget = token_budget.saturating_mul(BYTES_PER_TOKEN);
+        let (mut tools, mut asked): (Vec<&Tool>, Vec<Shared<'_>>) = (Vec::new(), Vec::new());
+        for path in paths.iter().take(DESCRIBE_PATHS_MAX) {
+            match self.find(path) {
+                Ok(tool) => tools.push(tool),
+                Err(unknown) => match (self.below(path), self.shared(path)) {
+                    (below, _) if !below.is_empty() => tools.extend(below),
+                    (_, Some(shared)) => asked.push(shared),
+                    _ => return Err(unknown),
+                },
+            }
+        }
+        let mut seen = HashSet::new();
+        tools.retain(|tool| seen.insert(&tool.path));
+        Ok(self.within(&tools, &asked, budget))
+    }
+
+    fn within(&self, tools: &[&Tool], asked: &[Shared<'_>], budget: usize) -> String {
+        let mut for_tools = budget;
+        // What is cut leaves a line each: where those are too much, the tools get less.
+        for _ in 0..8 {
+            let text = self.attempt(tools, asked, budget, for_tools);
+            if text.len() <= budget || for_tools == 0 {
+                return text;
+            }
+            for_tools = for_tools.min(text.len()).saturating_sub(text.len() - budget);
+        }
+        self.attempt(tools, asked, budget, 0)
+    }
+
+    fn attempt<'a>(&'a self, tools: &[&'a Tool], asked: &[Shared<'a>], budget: usize, for_tools: usize) -> String {
+        let (details, needs, used) = details(tools, for_tools);
+        let room = budget.saturating_sub(used);
+        let bare = details.contains(&Detail::Bare);
+        let mut chosen = self.choose(&needs, asked, room, bare);
+        if !bare && !chosen.stubs.is_empty() {
+            let short = self.choose(&needs, asked, room, true);
+            // Fields say more than what is said about them.
+            chosen = if short.types.len() > chosen.types.len() { short } else { chosen };
+        }
+        let mut types: BTreeMap<&str, String> = BTreeMap::new();
+        for (shared, declared) in &chosen.types {
+            types.entry(shared.source).or_default().push_str(&declared.text);
+        }
+        for shared in &chosen.stubs {
+            types.entry(shared.source).or_default().push_str(&self.stub(*shared));
+        }
+        let mut out = self.note(tools, &details, &chosen);
+        types.iter().for_each(|(source, texts)| out.push_str(&namespace(source, texts)));
+        let mut tree = Tree::default();
+        tools.iter().zip(&details).for_each(|(tool, detail)| tree.insert(tool, *detail));
+        if !tools.is_empty() {
+            out.push_str(&tree.declaration());
+        }
+        out
+    }
+
+    /// The nearest types that there is room for. What was asked for by name is given, whatever the room.
+    fn choose<'a>(&'a self, needs: &[Shared<'a>], asked: &[Shared<'a>], room: usize, bare: bool) -> Chosen<'a> {
+        let (mut seen, mut types) = (HashSet::new(), Vec::new());
+        let mut waiting: VecDeque<Shared<'_>> = asked.iter().chain(needs).copied().collect();
+        let mut sum = 0;
+        while let Some(shared) = waiting.pop_front() {
+            if sum > room && types.len() >= asked.len() {
+                break;
+            }
+            if seen.insert(shared) {
+                let declared = self.declared(shared, bare);
+                sum += declared.text.len();
+                waiting.extend(&declared.needs);
+                types.push((shared, declared));
+            }
+        }
+        let mut chosen = Chosen { bare, stubs: stubs(needs, &types), types };
+        while chosen.types.len() > asked.len() && self.bytes(&chosen) > room {
+            chosen.types.pop();
+            chosen.stubs = stubs(needs, &chosen.types);
+        }
+        chosen
+    }
+
+    fn bytes(&self, chosen: &Chosen<'_>) -> usize {
+        let texts: usize = chosen.types.iter().map(|(_, declared)| declared.text.len()).sum();
+        let note = if chosen.stubs.is_empty() { 0 } else { NOTE_BYTES };
+        texts + note + chosen.stubs.iter().map(|shared| self.stub(*shared).len()).sum::<usize>()
+    }
+
+    fn stub(&self, shared: Shared<'_>) -> String {
+        let name = self.type_name(shared);
+        format!("  type {name} = unknown /* cut: describe {}.{name} */;\n", shared.source)
+    }
+
+    /// One line that says what is missing.
+    fn note(&self, tools: &[&Tool], details: &[Detail], chosen: &Chosen<'_>) -> String {
+        let mut missing: Vec<String> = Vec::new();
+        if chosen.bare || details.contains(&Detail::Bare) {
+            missing.push("comments on properties".to_owned());
+        }
+        let cut = tools.iter().zip(details).filter(|(_, detail)| **detail == Detail::Name);
+        missing.extend(listed("types of", &cut.map(|(tool, _)| &*tool.path).collect::<Vec<_>>()));
+        let stubs = chosen.stubs.iter().map(|shared| format!("{}.{}", shared.source, self.type_name(*shared)));
+        let stubs: Vec<String> = stubs.collect();
+        missing.extend(listed("shared types", &stubs.iter().map(String::as_str).collect::<Vec<_>>()));
+        if missing.is_empty() { String::new() } else { format!("// Cut to fit the budget: {}.\n", missing.join("; ")) }
+    }
+
+    fn declared<'a>(&'a self, shared: Shared<'a>, bare: bool) -> Declared<'a> {
+        let source = self.sources().iter().find(|source| &*source.name == shared.source);
+        source.map_or_else(
+            || Declared { text: String::new(), needs: Vec::new() },
+            |source| definition(&source.definitions, shared, bare),
+        )
+    }
+
+    fn type_name<'a>(&'a self, shared: Shared<'a>) -> &'a str {
+        let source = self.sources().iter().find(|source| &*source.name == shared.source);
+        let definition = source.and_then(|source| source.definitions.find(shared.name));
+        definition.map_or(shared.name, |definition| name_of(definition, shared.direction))
+    }
+
+    /// Tools of a group.
+    fn below(&self, path: &str) -> Vec<&Tool> {
+        let path = path.trim_end_matches(['.', '*']).split('.').map(unreserved).collect::<Vec<_>>().join(".");
+        let path = format!("{path}.");
+        self.tools().filter(|tool| tool.path.starts_with(&path)).collect()
+    }
+
+    fn shared(&self, path: &str) -> Option<Shared<'_>> {
+        let (source, name) = path.split_once('.')?;
+        let source = self.sources().iter().find(|known| &*known.name == source)?;
+        source.definitions.iter().find_map(|definition| {
+            let direction = match () {
+                () if &*definition.name == name => Direction::Output,
+                () if definition.input_name.as_deref() == Some(name) => Direction::Input,
+                () => return None,
+            };
+            Some(Shared { source: &source.name, name: &definition.name, direction })
+        })
+    }
+}
+
+/// How much of each tool fits, what that needs, and what it takes.
+fn details<'a>(tools: &[&'a Tool], budget: usize) -> (Vec<Detail>, Vec<Shared<'a>>, usize) {
+    let frame = FRAME_BYTES * (tools.len() + 1);
+    for detail in [Detail::Full, Detail::Bare] {
+        let all: Vec<Declared<'a>> = tools.iter().map(|each| tool(each, 3, detail)).collect();
+        let used = frame + all.iter().map(|declared| declared.text.len()).sum::<usize>();
+        if used <= budget {
+            return (vec![detail; tools.len()], all.into_iter().flat_map(|declared| declared.needs).collect(), used);
+        }
+    }
+    let (mut details, mut needs, mut used) = (Vec::new(), Vec::new(), frame);
+    for each in tools {
+        let declared = tool(each, 3, Detail::Bare);
+        let fits = used + declared.text.len() <= budget;
+        used += if fits { declared.text.len() } else { tool(each, 3, Detail::Name).text.len() };
+        details.push(if fits { Detail::Bare } else { Detail::Name });
+        needs.extend(declared.needs.into_iter().filter(|_| fits));
+    }
+    (details, needs, used)
+}
+
+/// Types that are named by what is chosen, and are not chosen themselves.
+fn stubs<'a>(needs: &[Shared<'a>], types: &[(Shared<'a>, Declared<'a>)]) -> Vec<Shared<'a>> {
+    let mut seen: HashSet<Shared<'_>> = types.iter().map(|(shared, _)| *shared).collect();
+    let named = needs.iter().chain(types.iter().flat_map(|(_, declared)| &declared.needs));
+    named.copied().filter(|shared| seen.insert(*shared)).collect()
+}
+
+/// `what a, b and 3 more`
+fn listed(what: &str, all: &[&str]) -> Option<String> {
+    let shown: Vec<&str> = all.iter().take(5).copied().collect();
+    let more = if all.len() > 5 { format!(" and {} more", all.len() - 5) } else { String::new() };
+    (!all.is_empty()).then(|| format!("{what} {}{more}", shown.join(", ")))
+}

@@ -1,0 +1,86 @@
+//! Declarations of what was asked for, within a budget.
+
+use crate::shop;
+use mayfly_catalogue::limits::BYTES_PER_TOKEN;
+
+const MUCH: usize = 100_000;
+
+#[test]
+fn just_what_is_asked_for_and_what_it_needs_each_once() {
+    let text = shop().describe(&["shop.listCategories", "shop.listCategories"], MUCH).expect("known");
+    let expected = "declare namespace shop {
+  interface Category {
+    name: string;
+    children: Category[];
+    parent?: Category | null;
+  }
+}
+declare const tools: {
+  shop: {
+    /** The tree of categories */
+    listCategories(): Promise<shop.Category>;
+  };
+};
+";
+    assert_eq!(
+        text.replace(
+            "interface Category { name: string; children: Category[]; parent?: Category | null }",
+            "interface Category {\n    name: string;\n    children: Category[];\n    parent?: Category | null;\n  }"
+        ),
+        expected
+    );
+}
+
+#[test]
+fn a_group_is_all_that_is_in_it() {
+    let text = shop().describe(&["shop.orders"], MUCH).expect("known");
+    for name in ["list(", "create(", "get(", "replace(", "delete_(", "attachReceipt("] {
+        assert!(text.contains(name), "{name}: {text}");
+    }
+    assert!(!text.contains("listCategories"), "{text}");
+    assert_eq!(shop().describe(&["shop.import"], MUCH), shop().describe(&["shop.import_.upload"], MUCH));
+}
+
+#[test]
+fn a_shared_type_can_be_asked_for() {
+    let text = shop().describe(&["shop.Category"], MUCH).expect("known");
+    assert!(text.contains("interface Category {") && !text.contains("declare const tools"), "{text}");
+}
+
+/// The deepest types go first; the note says so, and asking again with their names gives them.
+#[test]
+fn what_does_not_fit_is_cut_from_the_deepest() {
+    let shop = shop();
+    let whole = shop.describe(&["shop.orders.list"], MUCH).expect("known");
+    assert!(!whole.contains("// Cut") && !whole.contains("/* cut"), "{whole}");
+    let mut before = usize::MAX;
+    for budget in [whole.len() / BYTES_PER_TOKEN, 320, 280, 240, 200, 160, 120, 60, 0] {
+        let text = shop.describe(&["shop.orders.list"], budget).expect("known");
+        assert!(text.len() <= before, "less room, more text at {budget}");
+        before = text.len();
+        if budget >= 120 {
+            assert!(text.len() <= budget * BYTES_PER_TOKEN, "{budget}: {}\n{text}", text.len());
+        }
+        assert!(text.contains("list("), "{text}");
+        for line in text.lines().filter(|line| line.contains("= unknown /* cut: describe shop.")) {
+            let name = line.split("describe ").nth(1).and_then(|rest| rest.split(' ').next()).expect("a name");
+            assert!(
+                text.starts_with("// Cut to fit the budget: ")
+                    && text.lines().next().is_some_and(|first| first.contains("shared types")),
+                "{text}"
+            );
+            shop.describe(&[name], MUCH).unwrap_or_else(|error| panic!("{error}"));
+        }
+    }
+    let text = shop.describe(&["shop.orders.list"], 240).expect("known");
+    assert!(text.contains("/* cut: describe shop.Category */"), "the deepest: {text}");
+}
+
+#[test]
+fn an_unknown_path_names_the_nearest() {
+    let unknown = shop().describe(&["shop.orders.list", "shop.order.lists"], MUCH).expect_err("unknown");
+    assert_eq!(unknown.path, "shop.order.lists");
+    assert_eq!(unknown.nearest.first().map(String::as_str), Some("shop.orders.list"));
+    let strange = shop().describe(&["\u{202e}x\n"], MUCH).expect_err("unknown").to_string();
+    assert!(!strange.contains(['\u{202e}', '\n']), "{strange}");
+}

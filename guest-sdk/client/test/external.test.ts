@@ -1,0 +1,199 @@
+// In: scripts that call back, and functions that answer. Out: whether runs pause, are answered and end as they should.
+// May touch: loopback. Security boundary: no; but that no inherited name is called is tested here.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { ExternalTools, RunEvent } from "@mayfly/client";
+import { either, fake, fakeOnly } from "./server/index.js";
+
+const both = either();
+const only = fake();
+
+const add = {
+  description: "Adds two numbers",
+  input_schema: { type: "object", properties: { a: { type: "number" }, b: { type: "number" } }, required: ["a", "b"] },
+  output_schema: { type: "number" },
+  execute: async ({ a, b }: { a: number; b: number }) => a + b,
+};
+
+function last() {
+  return [...only.server.runs.values()].at(-1)!;
+}
+
+test("plain functions are tools of the script", async () => {
+  const code = "async () => { const three = await tools.add({ a: 1, b: 2 }); return tools.add({ a: three, b: 4 }); }";
+  const run = await both.client().run({ code, external: { add } });
+  assert.deepEqual([run.status, run.result], ["completed", 7]);
+});
+
+test("calls that the script makes side by side are answered side by side", async () => {
+  let [now, most] = [0, 0];
+  const wait = async ({ n }: { n: number }) => {
+    most = Math.max(most, (now += 1));
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    now -= 1;
+    return n * n;
+  };
+  const code = "async () => Promise.all([1, 2, 3, 4].map((n) => tools.wait({ n })))";
+  const run = await both.client().run({ code, external: { wait: { input_schema: { type: "object" }, execute: wait } } });
+  assert.deepEqual(run.result, [1, 4, 9, 16]);
+  assert.equal(most, 4);
+});
+
+test("one round answers all calls of a turn, by number", fakeOnly, async () => {
+  const from = only.server.seen.length;
+  const code = "async () => Promise.all([tools.add({ a: 1, b: 1 }), tools.bad({})].map((p) => p.catch((e) => `${e.name}: ${e.message}`)))";
+  const bad = { execute: () => Promise.reject(new RangeError("too much")) };
+  const run = await only.client().run({ code, external: { add, bad } });
+  assert.deepEqual(run.result, [2, "ToolError: too much"]);
+  const asked = only.server.seen.slice(from);
+  assert.deepEqual(asked.map(({ method, path }) => `${method} ${path}`), ["POST /v1/runs", `POST /v1/runs/${run.id}/continue`]);
+  assert.deepEqual(asked[1]!.body, { outcomes: [{ call: 1, value: 2 }, { call: 2, error: "too much" }] });
+});
+
+test("what a tool cannot say is an error for the script, not for the run", async () => {
+  const cycle: unknown[] = [];
+  cycle.push(cycle);
+  const external: ExternalTools = {
+    big: { execute: () => 1n },
+    cycle: { execute: () => cycle },
+    nothing: { execute: () => undefined },
+    text: { execute: () => Promise.reject("just text") },
+  };
+  const code = "async () => { const out = []; for (const name of ['big', 'cycle', 'text']) await tools[name]({}).catch((e) => out.push(e.message)); return [...out, await tools.nothing({})]; }";
+  const run = await both.client().run<string[]>({ code, external });
+  assert.ok(run.status === "completed", JSON.stringify(run.error));
+  assert.match(run.result[0]!, /cannot be sent as JSON.*BigInt/);
+  assert.match(run.result[1]!, /cannot be sent as JSON.*circular/);
+  assert.match(run.result[2]!, /just text/);
+  assert.equal(run.result[3], null);
+});
+
+test("of the tools only own properties are called", fakeOnly, async () => {
+  const pending = ["constructor", "__proto__", "toString", "other"].map((tool, at) => ({ call: at + 1, tool, args: {}, reason: "external" }));
+  only.server.faults.push((_, response) => void response.end(JSON.stringify({ id: "run_x", status: "paused", pending })));
+  only.server.faults.push((seen, response) => void response.end(JSON.stringify({ id: "run_x", status: "completed", result: seen.body })));
+  const run = await only.client().run<{ outcomes: object[] }>({ code: "1", external: { add } });
+  assert.deepEqual(run.result, { outcomes: pending.map(({ call, tool }) => ({ call, error: `there is no external tool called ${tool}` })) });
+});
+
+test("an approval that nobody decides comes back, and can be given later", fakeOnly, async () => {
+  only.server.tools["bank.pay"] = { approve: true, answer: ({ sum }) => `paid ${sum}` };
+  const code = "async () => { const sum = await tools.add({ a: 1, b: 2 }); const paid = await tools.bank.pay({ sum }); return `${paid}, ${await tools.add({ a: sum, b: 1 })}`; }";
+  const run = await only.client().run({ code, external: { add } });
+  assert.ok(run.status === "paused");
+  assert.deepEqual(run.pending, [{ call: 2, tool: "bank.pay", args: { sum: 3 }, reason: "approval" }]);
+  const done = await only.client().continue(run.id, { decisions: [{ call: 2, approve: true }] }, { external: { add } });
+  assert.deepEqual([done.status, done.result], ["completed", "paid 3, 4"]);
+  await assert.rejects(only.client().continue(run.id, { decisions: [] }), { kind: "conflict" });
+});
+
+test("an abort of a continuation cancels the run, a refusal of one does not", fakeOnly, async () => {
+  only.server.tools["bank.pay"] = { approve: true, answer: () => "paid" };
+  const code = "async () => { await tools.bank.pay({}); await new Promise((r) => setTimeout(r, 100000)); }";
+  const { id } = await only.client().run({ code });
+  await assert.rejects(only.client().continue(id, { decisions: [{ call: 9, approve: true }] }, { signal: AbortSignal.timeout(5_000) }), { kind: "bad_request" });
+  assert.equal(last().status, "paused");
+  await assert.rejects(only.client().continue(id, { decisions: [{ call: 1, approve: true }] }, { signal: AbortSignal.timeout(50) }), { name: "TimeoutError" });
+  assert.deepEqual([only.server.seen.at(-1)!.method, last().status], ["DELETE", "cancelled"]);
+});
+
+test("approve decides, and only true is yes", fakeOnly, async () => {
+  only.server.tools["bank.pay"] = { approve: true, answer: () => "paid" };
+  const code = "async () => tools.bank.pay({}).catch((e) => e.name)";
+  const asked: string[] = [];
+  for (const [said, result] of [[true, "paid"], [false, "PolicyError"], ["yes", "PolicyError"], [Promise.resolve(true), "paid"]] as const) {
+    const run = await only.client().run({ code, approve: (call) => (asked.push(call.tool), said as boolean) });
+    assert.equal(run.result, result, String(said));
+  }
+  assert.deepEqual(asked, Array(4).fill("bank.pay"));
+});
+
+test("an approve that fails cancels the run", fakeOnly, async () => {
+  only.server.tools["bank.pay"] = { approve: true, answer: () => "paid" };
+  const approve = () => Promise.reject(new Error("the pager is down"));
+  await assert.rejects(only.client().run({ code: "async () => tools.bank.pay({})", approve }), { message: "the pager is down" });
+  assert.equal(last().status, "cancelled");
+});
+
+test("a tool that never answers is an error for the script, and is told to stop", async () => {
+  let told: unknown;
+  const hang = { input_schema: { type: "object" }, execute: (_: unknown, { signal }: { signal: AbortSignal }) => new Promise(() => signal.addEventListener("abort", () => (told = signal.reason))) };
+  const code = "async () => tools.hang({}).catch((e) => e.message)";
+  const run = await both.client().run({ code, external: { hang } }, { external_ms: 50 });
+  assert.match(String(run.result), /tools\.hang.*within 50 ms/);
+  assert.match(String(told), /within 50 ms/);
+});
+
+test("an abort reaches the tools and cancels the run", fakeOnly, async () => {
+  const controller = new AbortController();
+  let heard = false;
+  const hang = {
+    execute: (_: unknown, { signal, call, tool, run }: { signal: AbortSignal; call: number; tool: string; run: string }) => {
+      assert.deepEqual([call, tool, run], [1, "hang", last().id]);
+      signal.addEventListener("abort", () => (heard = true));
+      setTimeout(() => controller.abort(new Error("enough")), 20);
+      return new Promise(() => undefined);
+    },
+  };
+  await assert.rejects(only.client().run({ code: "async () => tools.hang({})", external: { hang } }, { signal: controller.signal }), { message: "enough" });
+  assert.ok(heard);
+  const { method, path } = only.server.seen.at(-1)!;
+  assert.deepEqual([method, path, last().status], ["DELETE", `/v1/runs/${last().id}`, "cancelled"]);
+});
+
+test("an abort while the first answer is awaited ends the run with its connection", fakeOnly, async () => {
+  const signal = AbortSignal.timeout(50);
+  await assert.rejects(only.client().run({ code: "async () => new Promise((r) => setTimeout(r, 100000))" }, { signal }), { name: "TimeoutError" });
+  for (let tries = 0; tries < 100 && last().status !== "cancelled"; tries += 1) await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(last().status, "cancelled");
+  const before = only.server.seen.length;
+  await assert.rejects(only.client().run({ code: "1" }, { signal }), { name: "TimeoutError" });
+  assert.equal(only.server.seen.length, before, "what is aborted before is not asked for");
+});
+
+test("a continuation that fails cancels the run", fakeOnly, async () => {
+  const execute = () => {
+    only.server.refuse(1, 413, "too_large");
+    return "x";
+  };
+  await assert.rejects(only.client().run({ code: "async () => tools.big({})", external: { big: { execute } } }), { kind: "too_large" });
+  assert.equal(last().status, "cancelled");
+});
+
+test("rounds are bounded", fakeOnly, async () => {
+  const code = "async () => { for (;;) await tools.add({ a: 1, b: 1 }); }";
+  const from = only.server.seen.length;
+  await assert.rejects(only.client().run({ code, external: { add } }, { rounds_max: 3 }), { name: "MayflyError", kind: "rounds" });
+  assert.deepEqual(only.server.seen.slice(from).map(({ method }) => method), ["POST", "POST", "POST", "POST", "DELETE"]);
+  assert.equal(last().status, "cancelled");
+});
+
+test("a stream goes on across pauses", fakeOnly, async () => {
+  const code = "async () => { console.log('one'); const sum = await tools.add({ a: 1, b: 2 }); console.log('two'); return sum; }";
+  for (const size of [1, Infinity]) {
+    only.server.event_piece_bytes = size;
+    const told: unknown[] = [];
+    for await (const event of only.client().stream({ code, external: { add } })) told.push(event.type === "log" ? event.log.text : event.type === "result" ? event.run.result : event.type);
+    assert.deepEqual(told, ["one", "call", "paused", "two", 3]);
+  }
+});
+
+test("a stream ends at an approval that nobody decides, and leaves the run waiting", fakeOnly, async () => {
+  only.server.tools["bank.pay"] = { approve: true, answer: () => "paid" };
+  for (const leave of [true, false]) {
+    let paused: RunEvent | undefined;
+    for await (const event of only.client().stream({ code: "async () => tools.bank.pay({})", external: { add } })) {
+      paused = event;
+      if (leave && event.type === "paused") break;
+    }
+    assert.equal(paused?.type, "paused");
+    assert.equal(last().status, "paused");
+  }
+});
+
+test("a tool without a function is refused before anything is sent", fakeOnly, async () => {
+  const before = only.server.seen.length;
+  await assert.rejects(only.client().run({ code: "1", external: { add: { description: "x" } as never } }), { name: "TypeError", message: /external\.add.*execute/ });
+  assert.equal(only.server.seen.length, before);
+});

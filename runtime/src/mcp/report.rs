@@ -1,0 +1,50 @@
+//! In: a run object. Out: what a model needs of it, within the room that there is.
+//! May touch: nothing.
+//! Security boundary: no.
+
+use super::cut::cut;
+use crate::run::{RunObject, RunStatus, Verdict};
+use serde_json::{Map, Value, json};
+
+/// Result, log and all, in bytes of JSON; about 6,000 tokens.
+const REPORT_BYTES_MAX: usize = 24_000;
+const LOG_BYTES_MAX: usize = 4_000;
+const DENIED_MAX: usize = 20;
+
+/// The text, and whether it tells of a failure. Long results are cut in their structure, so that the text stays JSON.
+pub(crate) fn report(object: &RunObject) -> (String, bool) {
+    let failed = object.status != RunStatus::Completed;
+    let mut told = Map::new();
+    if let Some(error) = &object.error {
+        told.insert("error".into(), serde_json::to_value(error).unwrap_or_default());
+    }
+    let denied: Vec<Value> = object
+        .calls
+        .iter()
+        .filter(|call| call.verdict == Verdict::Deny)
+        .take(DENIED_MAX)
+        .map(|call| json!({ "call": call.tool.as_deref().map_or_else(|| format!("{} {}", call.method, call.url), str::to_owned), "rule": call.rule }))
+        .collect();
+    if !denied.is_empty() {
+        told.insert("denied".into(), denied.into());
+    }
+    let lines: Vec<Value> = object.logs.iter().map(|line| format!("{}: {}", line.level, line.text).into()).collect();
+    if !lines.is_empty() {
+        let (lines, _) = cut(Value::from(lines), LOG_BYTES_MAX);
+        told.insert("logs".into(), lines);
+    }
+    let result = object.result.as_ref().and_then(|result| serde_json::from_str(result.get()).ok());
+    let used = Value::from(told.clone()).to_string().len();
+    if let Some(result) = result {
+        let (result, was_cut) = cut(result, REPORT_BYTES_MAX.saturating_sub(used));
+        told.insert("result".into(), result);
+        if was_cut {
+            let text = "the result was too long and is cut; return less, or only the part that you need";
+            told.insert("note".into(), text.into());
+        }
+    } else if !failed {
+        told.insert("result".into(), Value::Null);
+    }
+    told.insert("run".into(), object.id.as_str().into());
+    (Value::from(told).to_string(), failed)
+}
