@@ -25,6 +25,7 @@ mod describe;
 mod search;
 mod typescript;
 
+mod cost;
 mod explain;
 mod prepare;
 mod validate;

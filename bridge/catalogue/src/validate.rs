@@ -2,6 +2,7 @@
 //! May touch: nothing; a schema that refers to the outside was refused when it was read, and is refused here again.
 //! Security boundary: yes; what passes here goes into a request with a credential on it.
 
+use crate::cost::is_affordable;
 use crate::explain::explain;
 use crate::limits::{ARGUMENT_DEPTH_MAX, PATTERN_BACKTRACKS_MAX, PATTERN_PROGRAM_BYTES_MAX, PROBLEMS_MAX};
 use crate::tool::Tool;
@@ -35,13 +36,17 @@ impl ArgumentError {
 
 /// The compiled input schema of a tool; made by the first call.
 pub enum Validator {
-    Ready(Box<jsonschema::Validator>),
+    Ready {
+        validator: Box<jsonschema::Validator>,
+        /// Kept where a check may cost more than the schema is long: where it refers to others.
+        shared: Option<Box<Value>>,
+    },
     Unusable(String),
 }
 
 impl fmt::Debug for Validator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if matches!(self, Validator::Ready(_)) { "Ready" } else { "Unusable" })
+        f.write_str(if matches!(self, Validator::Ready { .. }) { "Ready" } else { "Unusable" })
     }
 }
 
@@ -54,12 +59,18 @@ pub fn check(tool: &Tool, args: &Value) -> Result<(), ArgumentError> {
         let text = format!("takes one object with named arguments, got {}", crate::explain::shown(args));
         return Err(ArgumentError::new(tool, text));
     }
-    let validator = match tool.validator.get_or_init(|| compile(tool.input_schema())) {
-        Validator::Ready(validator) => validator,
+    let (validator, shared) = match tool.validator.get_or_init(|| compile(tool.input_schema())) {
+        Validator::Ready { validator, shared } => (validator, shared),
         Validator::Unusable(why) => {
             return Err(ArgumentError::new(tool, format!("cannot be called, its input schema is broken: {why}")));
         }
     };
+    if shared.as_ref().is_some_and(|schema| !is_affordable(schema, args)) {
+        return Err(ArgumentError::new(
+            tool,
+            "the arguments are nested too deep for a schema with so many alternatives",
+        ));
+    }
     if validator.is_valid(args) {
         return Ok(());
     }
@@ -79,16 +90,18 @@ pub fn check(tool: &Tool, args: &Value) -> Result<(), ArgumentError> {
 
 fn compile(mut schema: Value) -> Validator {
     relax(&mut schema, false);
+    let ready = |validator, schema: Value| {
+        let shared = schema.get("$defs").is_some().then(|| Box::new(schema));
+        Validator::Ready { validator: Box::new(validator), shared }
+    };
+    if let Ok(validator) = build(&schema) {
+        return ready(validator, schema);
+    }
+    // Mostly a pattern of another dialect than ours: the rest of the schema is worth having.
+    relax(&mut schema, true);
     match build(&schema) {
-        Ok(validator) => Validator::Ready(Box::new(validator)),
-        Err(_) => {
-            // Mostly a pattern of another dialect than ours: the rest of the schema is worth having.
-            relax(&mut schema, true);
-            match build(&schema) {
-                Ok(validator) => Validator::Ready(Box::new(validator)),
-                Err(error) => Validator::Unusable(crate::text::quoted(&error)),
-            }
-        }
+        Ok(validator) => ready(validator, schema),
+        Err(error) => Validator::Unusable(crate::text::quoted(&error)),
     }
 }
 

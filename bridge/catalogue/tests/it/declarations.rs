@@ -53,11 +53,11 @@ fn schemas_become_types() {
         (json!({"type": "object", "additionalProperties": false}), "{ [key: string]: never }"),
         (json!({"properties": {"b": {}, "a": {"type": "string"}}, "required": ["b"]}), "{ b: unknown; a?: string }"),
         (json!({"required": ["a"]}), "unknown"),
-        (json!({"type": "object", "required": ["a"]}), "{ a: unknown; [key: string]: unknown }"),
+        (json!({"type": "object", "required": ["a"]}), "{ a: unknown }"),
         (json!({"properties": {"a b": {"type": "null"}, "2": {}}}), "{ \"2\"?: unknown; \"a b\"?: null }"),
         (
             json!({"patternProperties": {"^x-": {"type": "string"}}}),
-            "{\n        /** Keys like ^x- */\n        [key: string]: string;\n      }",
+            "{\n      /** Keys like ^x- */\n      [key: string]: string;\n    }",
         ),
         (
             json!({"properties": {"a": {"type": "number"}}, "additionalProperties": {"type": "string"}}),
@@ -97,8 +97,8 @@ fn comments_say_what_types_cannot() {
     let schema = json!({"required": ["a"], "properties": {
         "a": {"type": "integer", "description": "How\n many.", "default": 3, "minimum": 1, "maximum": 9, "deprecated": true},
         "b": {"type": "string", "format": "date-time"}}});
-    let expected = "{\n        /** How many. @default 3 @minimum 1 @maximum 9 @deprecated */\n        a: number;\n        \
-                    /** @format date-time */\n        b?: string;\n      }";
+    let expected = "{\n      /** How many. @default 3 @minimum 1 @maximum 9 @deprecated */\n      a: number;\n      \
+                    /** @format date-time */\n      b?: string;\n    }";
     assert_eq!(type_of(schema), expected);
 }
 
