@@ -3,21 +3,24 @@
 //! Security boundary: yes; unions of references multiply: forty levels of `anyOf: [next, next]` are a short description,
 //! and 2^40 comparisons. This counts them without making them, because it counts each pair of schema and value once.
 
-use crate::definitions::PREFIX;
+use crate::definitions::{Definitions, PREFIX, references};
 use crate::limits::VALIDATION_STEPS_MAX;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::collections::HashMap;
 
 /// Whether a validator that tries every branch would end within `limits::VALIDATION_STEPS_MAX` steps. Values are nested
 /// less than `limits::ARGUMENT_DEPTH_MAX`, and no reference leads back to itself at once: `definitions.rs` saw to it.
-pub fn is_affordable(schema: &Value, args: &Value) -> bool {
-    let empty = Map::new();
-    let definitions = schema.get("$defs").and_then(Value::as_object).unwrap_or(&empty);
-    Count { definitions, known: HashMap::new() }.of(schema, args) <= VALIDATION_STEPS_MAX
+pub fn is_affordable(definitions: &Definitions, schema: &Value, args: &Value) -> bool {
+    if references(schema).is_empty() {
+        // Then every schema meets every value at most once.
+        return true;
+    }
+    let all: HashMap<&str, Value> = definitions.needed(schema).map(|shared| (&*shared.name, shared.schema())).collect();
+    Count { definitions: &all, known: HashMap::new() }.of(schema, args) <= VALIDATION_STEPS_MAX
 }
 
 struct Count<'a> {
-    definitions: &'a Map<String, Value>,
+    definitions: &'a HashMap<&'a str, Value>,
     /// By the addresses of schema and value.
     known: HashMap<(*const Value, *const Value), u64>,
 }
@@ -60,12 +63,8 @@ impl<'a> Count<'a> {
             ("patternProperties", Value::Object(all), Value::Object(value)) => {
                 self.sum(all.values().flat_map(|one| value.values().map(move |part| (one, part))))
             }
-            ("additionalProperties" | "unevaluatedProperties", one, Value::Object(value)) => {
-                self.sum(value.values().map(|part| (one, part)))
-            }
-            ("items" | "contains" | "unevaluatedItems", one, Value::Array(value)) => {
-                self.sum(value.iter().map(|part| (one, part)))
-            }
+            ("additionalProperties", one, Value::Object(value)) => self.sum(value.values().map(|part| (one, part))),
+            ("items" | "contains", one, Value::Array(value)) => self.sum(value.iter().map(|part| (one, part))),
             ("prefixItems", Value::Array(all), Value::Array(value)) => self.sum(all.iter().zip(value)),
             _ => 0,
         }

@@ -5,8 +5,11 @@
 //! Schemas are kept as JSON text and parsed when somebody asks: a tree of `Value`s of GitHub's 969 shared schemas takes
 //! 20 times the memory of their text.
 
+use crate::limits::SAME_VALUE_DEPTH_MAX;
+use crate::validate::Validator;
 use serde_json::{Map, Value};
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::OnceLock;
 
 /// How a schema refers to a shared one, after import.
 pub const PREFIX: &str = "#/$defs/";
@@ -25,6 +28,8 @@ pub struct Definition {
     pub input_name: Option<Box<str>>,
     text: Box<str>,
     refs: Box<[usize]>,
+    /// Compiled by the first check that comes to it, for all tools of the source.
+    pub(crate) validator: OnceLock<Validator>,
 }
 
 impl Definition {
@@ -34,8 +39,8 @@ impl Definition {
 }
 
 impl Definitions {
-    /// `taken` has every name of the list.
-    pub fn new(texts: Vec<(Box<str>, Box<str>)>, mut taken: HashSet<String>) -> Definitions {
+    /// `taken` has every name of the list. Beside the definitions: names of those that became unknown.
+    pub fn new(texts: Vec<(Box<str>, Box<str>)>, mut taken: HashSet<String>) -> (Definitions, Vec<String>) {
         let index: HashMap<Box<str>, usize> =
             texts.iter().enumerate().map(|(at, (name, _))| (name.clone(), at)).collect();
         let mut facts = Vec::with_capacity(texts.len());
@@ -43,20 +48,26 @@ impl Definitions {
             let schema = parsed(text);
             let refs: Vec<usize> = references(&schema).iter().filter_map(|name| index.get(*name).copied()).collect();
             let mut at_once = Vec::new();
-            immediate(&schema, &mut at_once);
-            let at_once: Vec<usize> = at_once.into_iter().filter_map(|name| index.get(name).copied()).collect();
-            facts.push(Facts { refs, at_once, directed: is_directed(&schema) });
+            let depth = immediate(&schema, 0, &mut at_once);
+            let at_once = at_once.into_iter().filter_map(|(name, depth)| Some((index.get(name).copied()?, depth)));
+            facts.push(Facts { refs, at_once: at_once.collect(), depth, directed: is_directed(&schema) });
         }
-        let circular = circular(&facts);
+        let endless = endless(&facts);
         let directed = directed(&facts);
+        let mut unknown = Vec::new();
         let list = texts.into_iter().zip(facts).enumerate();
         let list = list.map(|(at, ((name, text), facts))| {
-            // A schema that is itself has no meaning, and no end where it is validated.
-            let (text, refs) = if circular.contains(&at) { ("{}".into(), Vec::new()) } else { (text, facts.refs) };
+            let (text, refs) = if endless.contains(&at) {
+                unknown.push(name.to_string());
+                ("{}".into(), Vec::new())
+            } else {
+                (text, facts.refs)
+            };
             let input_name = directed.contains(&at).then(|| unique(&format!("{name}Input"), &mut taken).into());
-            Definition { name, input_name, text, refs: refs.into() }
+            Definition { name, input_name, text, refs: refs.into(), validator: OnceLock::new() }
         });
-        Definitions { list: list.collect(), index }
+        let list = list.collect();
+        (Definitions { list, index }, unknown)
     }
 
     pub fn find(&self, name: &str) -> Option<&Definition> {
@@ -70,14 +81,18 @@ impl Definitions {
     /// A schema with all it refers to under `$defs`.
     pub fn whole(&self, text: &str) -> Value {
         let mut schema = parsed(text);
-        let roots: Vec<usize> = references(&schema).iter().filter_map(|name| self.index.get(*name).copied()).collect();
-        let needed = self.reach(&roots);
         let defs: Map<String, Value> =
-            needed.into_iter().map(|definition| (definition.name.to_string(), definition.schema())).collect();
+            self.needed(&schema).map(|definition| (definition.name.to_string(), definition.schema())).collect();
         if let (false, Value::Object(object)) = (defs.is_empty(), &mut schema) {
             object.insert("$defs".to_owned(), Value::Object(defs));
         }
         schema
+    }
+
+    /// The shared schemas that a schema leads to, nearest first.
+    pub fn needed(&self, schema: &Value) -> impl Iterator<Item = &Definition> {
+        let roots: Vec<usize> = references(schema).iter().filter_map(|name| self.index.get(*name).copied()).collect();
+        self.reach(&roots).into_iter()
     }
 
     /// The roots and all they lead to, nearest first.
@@ -130,37 +145,56 @@ pub fn references(schema: &Value) -> Vec<&str> {
 
 struct Facts {
     refs: Vec<usize>,
-    /// References that speak about the same value, not about a part of it.
-    at_once: Vec<usize>,
+    /// References that speak about the same value, not about a part of it, and how deep in combinations they stand.
+    at_once: Vec<(usize, usize)>,
+    /// How deep combinations (`anyOf`, `not`, ...) about the same value are nested.
+    depth: usize,
     directed: bool,
 }
 
-fn immediate<'a>(schema: &'a Value, found: &mut Vec<&'a str>) {
-    let Value::Object(object) = schema else { return };
-    found.extend(object.get("$ref").and_then(Value::as_str).and_then(|text| text.strip_prefix(PREFIX)));
+fn immediate<'a>(schema: &'a Value, depth: usize, found: &mut Vec<(&'a str, usize)>) -> usize {
+    let Value::Object(object) = schema else { return depth };
+    let name = object.get("$ref").and_then(Value::as_str).and_then(|text| text.strip_prefix(PREFIX));
+    found.extend(name.map(|name| (name, depth + 1)));
+    let mut deepest = depth;
     for keyword in ["not", "if", "then", "else"] {
-        object.get(keyword).into_iter().for_each(|schema| immediate(schema, found));
+        for schema in object.get(keyword) {
+            deepest = deepest.max(immediate(schema, depth + 1, found));
+        }
     }
     for keyword in ["anyOf", "oneOf", "allOf"] {
-        let all = object.get(keyword).and_then(Value::as_array);
-        all.into_iter().flatten().for_each(|schema| immediate(schema, found));
+        for schema in object.get(keyword).and_then(Value::as_array).into_iter().flatten() {
+            deepest = deepest.max(immediate(schema, depth + 1, found));
+        }
     }
-    let dependent = object.get("dependentSchemas").and_then(Value::as_object);
-    dependent.into_iter().flatten().for_each(|(_, schema)| immediate(schema, found));
+    for (_, schema) in object.get("dependentSchemas").and_then(Value::as_object).into_iter().flatten() {
+        deepest = deepest.max(immediate(schema, depth + 1, found));
+    }
+    deepest
 }
 
-/// Definitions from which `at_once` leads back to themselves.
-fn circular(facts: &[Facts]) -> HashSet<usize> {
-    // What leads nowhere is taken away until nothing changes; what is left is on a circle, or leads to one.
+/// Definitions that lead back to themselves at once, which have no meaning, and those that combine more than
+/// `SAME_VALUE_DEPTH_MAX` schemas one in the other about one value, which no stack would take for every part of a value.
+fn endless(facts: &[Facts]) -> HashSet<usize> {
     let mut open: Vec<usize> = facts.iter().map(|fact| fact.at_once.len()).collect();
-    let mut users: HashMap<usize, Vec<usize>> = HashMap::new();
+    let mut users: HashMap<usize, Vec<(usize, usize)>> = HashMap::new();
     for (at, fact) in facts.iter().enumerate() {
-        fact.at_once.iter().for_each(|to| users.entry(*to).or_default().push(at));
+        fact.at_once.iter().for_each(|(to, depth)| users.entry(*to).or_default().push((at, *depth)));
     }
+    let mut heights: Vec<usize> = facts.iter().map(|fact| fact.depth).collect();
+    let mut endless = HashSet::new();
+    // What leads nowhere is settled first, then what leads only to what is settled. What is left is on a circle, or
+    // leads to one.
     let mut done: Vec<usize> = open.iter().enumerate().filter(|(_, open)| **open == 0).map(|(at, _)| at).collect();
     while let Some(at) = done.pop() {
-        for user in users.get(&at).into_iter().flatten() {
-            if let Some(count) = open.get_mut(*user) {
+        let mut height = heights.get(at).copied().unwrap_or_default();
+        if height > SAME_VALUE_DEPTH_MAX {
+            endless.insert(at);
+            height = 0;
+        }
+        for (user, depth) in users.get(&at).into_iter().flatten() {
+            if let (Some(count), Some(known)) = (open.get_mut(*user), heights.get_mut(*user)) {
+                *known = (*known).max(depth + height);
                 *count -= 1;
                 if *count == 0 {
                     done.push(*user);
@@ -168,23 +202,8 @@ fn circular(facts: &[Facts]) -> HashSet<usize> {
             }
         }
     }
-    let left: HashSet<usize> = open.iter().enumerate().filter(|(_, open)| **open > 0).map(|(at, _)| at).collect();
-    left.iter().copied().filter(|at| leads_back(*at, facts)).collect()
-}
-
-fn leads_back(start: usize, facts: &[Facts]) -> bool {
-    let (mut seen, mut waiting) = (HashSet::new(), vec![start]);
-    while let Some(at) = waiting.pop() {
-        for to in facts.get(at).into_iter().flat_map(|fact| &fact.at_once) {
-            if *to == start {
-                return true;
-            }
-            if seen.insert(*to) {
-                waiting.push(*to);
-            }
-        }
-    }
-    false
+    endless.extend(open.iter().enumerate().filter(|(_, open)| **open > 0).map(|(at, _)| at));
+    endless
 }
 
 /// Definitions that are read and written differently, themselves or in what they refer to.

@@ -257,3 +257,30 @@ fn unions_that_multiply_are_refused_in_time() {
     assert_eq!(check(tool, &json!({"list": wide})), Ok(()));
     assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
 }
+
+/// A chain of so many shared schemas, each `schema(next)`.
+fn chain(length: usize, schema: impl Fn(Value) -> Value) -> Source {
+    let name = |at: usize| json!({"$ref": format!("#/components/schemas/l{at}")});
+    let mut schemas: serde_json::Map<String, Value> =
+        (0..length).map(|at| (format!("l{at}"), schema(name(at + 1)))).collect();
+    schemas.insert(format!("l{length}"), json!({"type": "string"}));
+    let parameters = json!([{"name": "p", "in": "query", "schema": name(0)}]);
+    api(json!({"/x": {"get": {"operationId": "x", "parameters": parameters}}}), json!(schemas)).expect("it loads")
+}
+
+/// Neither compiling nor checking nor declaring goes as deep as a description says.
+#[test]
+fn long_chains_of_references_end_on_a_small_stack() {
+    for length in [10, 100, 5_000] {
+        let same = chain(length, |next| next);
+        let all_of = chain(length, |next| json!({"allOf": [{"anyOf": [next, {"type": "null"}]}]}));
+        let inside = chain(length, |next| json!({"type": "object", "properties": {"n": next}}));
+        for source in [same, all_of, inside] {
+            let deep = (0..60).fold(json!(1), |inner, _| json!({"n": inner}));
+            let _ = check(&source.tools()[0], &json!({"p": deep}));
+            let catalogue = Catalogue::new(vec![source]).expect("one source");
+            assert!(catalogue.declarations().contains("x("));
+            assert!(catalogue.describe(&["api.x"], 1_000).expect("known").len() < 4_000);
+        }
+    }
+}
