@@ -157,17 +157,11 @@ fn immediate<'a>(schema: &'a Value, depth: usize, found: &mut Vec<(&'a str, usiz
     let name = object.get("$ref").and_then(Value::as_str).and_then(|text| text.strip_prefix(PREFIX));
     found.extend(name.map(|name| (name, depth + 1)));
     let mut deepest = depth;
-    for keyword in ["not", "if", "then", "else"] {
-        for schema in object.get(keyword) {
-            deepest = deepest.max(immediate(schema, depth + 1, found));
-        }
-    }
-    for keyword in ["anyOf", "oneOf", "allOf"] {
-        for schema in object.get(keyword).and_then(Value::as_array).into_iter().flatten() {
-            deepest = deepest.max(immediate(schema, depth + 1, found));
-        }
-    }
-    for (_, schema) in object.get("dependentSchemas").and_then(Value::as_object).into_iter().flatten() {
+    let lists = ["anyOf", "oneOf", "allOf"].map(|keyword| object.get(keyword).and_then(Value::as_array));
+    let single = ["not", "if", "then", "else"].map(|keyword| object.get(keyword));
+    let dependent = object.get("dependentSchemas").and_then(Value::as_object);
+    let all = lists.into_iter().flatten().flatten().chain(single.into_iter().flatten());
+    for schema in all.chain(dependent.into_iter().flat_map(Map::values)) {
         deepest = deepest.max(immediate(schema, depth + 1, found));
     }
     deepest
@@ -176,34 +170,57 @@ fn immediate<'a>(schema: &'a Value, depth: usize, found: &mut Vec<(&'a str, usiz
 /// Definitions that lead back to themselves at once, which have no meaning, and those that combine more than
 /// `SAME_VALUE_DEPTH_MAX` schemas one in the other about one value, which no stack would take for every part of a value.
 fn endless(facts: &[Facts]) -> HashSet<usize> {
-    let mut open: Vec<usize> = facts.iter().map(|fact| fact.at_once.len()).collect();
-    let mut users: HashMap<usize, Vec<(usize, usize)>> = HashMap::new();
-    for (at, fact) in facts.iter().enumerate() {
-        fact.at_once.iter().for_each(|(to, depth)| users.entry(*to).or_default().push((at, *depth)));
+    let targets = |fact: &Facts| fact.at_once.iter().map(|(to, _)| *to).collect::<Vec<usize>>();
+    let mut edges: Vec<Vec<usize>> = facts.iter().map(targets).collect();
+    // What is left from both ends is on a circle, or between two.
+    let (_, leading) = settled(&edges);
+    let inside = edges.iter().enumerate().map(|(at, to)| if leading.contains(&at) { to.clone() } else { Vec::new() });
+    let (_, led_to) = settled(&reversed(&inside.collect::<Vec<_>>()));
+    let mut endless: HashSet<usize> = leading.intersection(&led_to).copied().collect();
+    for at in &endless {
+        edges.get_mut(*at).into_iter().for_each(Vec::clear);
     }
-    let mut heights: Vec<usize> = facts.iter().map(|fact| fact.depth).collect();
-    let mut endless = HashSet::new();
-    // What leads nowhere is settled first, then what leads only to what is settled. What is left is on a circle, or
-    // leads to one.
-    let mut done: Vec<usize> = open.iter().enumerate().filter(|(_, open)| **open == 0).map(|(at, _)| at).collect();
-    while let Some(at) = done.pop() {
-        let mut height = heights.get(at).copied().unwrap_or_default();
+    let (order, _) = settled(&edges);
+    let mut heights: HashMap<usize, usize> = HashMap::new();
+    for at in order.into_iter().filter(|at| !endless.contains(at)).collect::<Vec<_>>() {
+        let Some(fact) = facts.get(at) else { continue };
+        let below = fact.at_once.iter().map(|(to, depth)| depth + heights.get(to).copied().unwrap_or_default());
+        let height = below.max().unwrap_or_default().max(fact.depth);
         if height > SAME_VALUE_DEPTH_MAX {
             endless.insert(at);
-            height = 0;
+        } else {
+            heights.insert(at, height);
         }
-        for (user, depth) in users.get(&at).into_iter().flatten() {
-            if let (Some(count), Some(known)) = (open.get_mut(*user), heights.get_mut(*user)) {
-                *known = (*known).max(depth + height);
+    }
+    endless
+}
+
+/// Nodes in an order in which each comes after those it leads to, and those for which there is none.
+fn settled(edges: &[Vec<usize>]) -> (Vec<usize>, HashSet<usize>) {
+    let mut open: Vec<usize> = edges.iter().map(Vec::len).collect();
+    let users = reversed(edges);
+    let mut order: Vec<usize> = open.iter().enumerate().filter(|(_, open)| **open == 0).map(|(at, _)| at).collect();
+    let mut next = 0;
+    while let Some(at) = order.get(next).copied() {
+        next += 1;
+        for user in users.get(at).into_iter().flatten() {
+            if let Some(count) = open.get_mut(*user) {
                 *count -= 1;
                 if *count == 0 {
-                    done.push(*user);
+                    order.push(*user);
                 }
             }
         }
     }
-    endless.extend(open.iter().enumerate().filter(|(_, open)| **open > 0).map(|(at, _)| at));
-    endless
+    (order, open.iter().enumerate().filter(|(_, open)| **open > 0).map(|(at, _)| at).collect())
+}
+
+fn reversed(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
+    let mut users: Vec<Vec<usize>> = vec![Vec::new(); edges.len()];
+    for (at, to) in edges.iter().enumerate() {
+        to.iter().for_each(|to| users.get_mut(*to).into_iter().for_each(|users| users.push(at)));
+    }
+    users
 }
 
 /// Definitions that are read and written differently, themselves or in what they refer to.

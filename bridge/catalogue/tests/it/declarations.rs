@@ -1,6 +1,6 @@
 //! What declarations say, to the letter.
 
-use crate::{JSON, YAML, catalogue, shop};
+use crate::{JSON, YAML, api, catalogue, shop};
 use mayfly_catalogue::{Catalogue, Source};
 use serde_json::{Value, json};
 
@@ -111,8 +111,9 @@ fn circles_without_anything_in_them_are_unknown() {
         "list": {"type": "array", "items": same("list")},
         "uses": {"allOf": [same("a"), {"properties": {"x": same("list")}}]}});
     let response = json!({"200": {"content": {"application/json": {"schema": same("uses")}}}});
-    let catalogue = catalogue(json!({"/x": {"get": {"operationId": "x", "responses": response}}}), schemas);
-    let text = catalogue.declarations();
+    let source = api(json!({"/x": {"get": {"operationId": "x", "responses": response}}}), schemas).expect("it loads");
+    assert_eq!(source.warnings().len(), 2, "{:?}", source.warnings());
+    let text = Catalogue::new(vec![source]).expect("one source").declarations();
     assert!(text.contains("  type A = unknown;\n"), "{text}");
     assert!(text.contains("  type List = List[];\n"), "{text}");
     assert!(text.contains("  type Uses = A & { x?: List };\n"), "{text}");
