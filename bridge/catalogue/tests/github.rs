@@ -1,5 +1,6 @@
 //! GitHub's whole description, 1,200 operations: it loads, is found in, and declares types that TypeScript takes.
 //! Not among the default tests, because it needs npm once: `bridge/catalogue/check-github` gets what it needs and runs it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use mayfly_catalogue::{Catalogue, Source};
 use std::path::{Path, PathBuf};
