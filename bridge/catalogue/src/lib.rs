@@ -9,7 +9,7 @@
 //! use mayfly_catalogue::{Catalogue, Source, prepare};
 //! use serde_json::json;
 //!
-//! let text = r#"{"openapi": "3.1.0", "servers": [{"url": "https://api.example/v1"}], "paths": {
+//! let text = r##"{"openapi": "3.1.0", "servers": [{"url": "https://api.example/v1"}], "paths": {
 //!     "/repos/{repo}/issues": {"post": {
 //!         "operationId": "issues/create",
 //!         "summary": "Create an issue",
@@ -19,7 +19,7 @@
 //!             "properties": {"title": {"type": "string"}, "labels": {"type": "array", "items": {"type": "string"}}}}}}},
 //!         "responses": {"201": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/issue"}}}}}}}},
 //!     "components": {"schemas": {"issue": {"type": "object", "required": ["number"],
-//!         "properties": {"number": {"type": "integer"}}}}}}"#;
+//!         "properties": {"number": {"type": "integer"}}}}}}"##;
 //! let github = Source::openapi("github", text, None)?;
 //! assert!(github.warnings().is_empty());
 //! let catalogue = Catalogue::new(vec![github])?;
