@@ -5,8 +5,11 @@
 //! Schemas are kept as JSON text and parsed when somebody asks: a tree of `Value`s of GitHub's 969 shared schemas takes
 //! 20 times the memory of their text.
 
+use crate::limits::SAME_VALUE_DEPTH_MAX;
+use crate::validate::Validator;
 use serde_json::{Map, Value};
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::OnceLock;
 
 /// How a schema refers to a shared one, after import.
 pub const PREFIX: &str = "#/$defs/";
@@ -25,6 +28,8 @@ pub struct Definition {
     pub input_name: Option<Box<str>>,
     text: Box<str>,
     refs: Box<[usize]>,
+    /// Compiled by the first check that comes to it, for all tools of the source.
+    pub(crate) validator: OnceLock<Validator>,
 }
 
 impl Definition {
@@ -34,8 +39,8 @@ impl Definition {
 }
 
 impl Definitions {
-    /// `taken` has every name of the list.
-    pub fn new(texts: Vec<(Box<str>, Box<str>)>, mut taken: HashSet<String>) -> Definitions {
+    /// `taken` has every name of the list. Beside the definitions: names of those that became unknown.
+    pub fn new(texts: Vec<(Box<str>, Box<str>)>, mut taken: HashSet<String>) -> (Definitions, Vec<String>) {
         let index: HashMap<Box<str>, usize> =
             texts.iter().enumerate().map(|(at, (name, _))| (name.clone(), at)).collect();
         let mut facts = Vec::with_capacity(texts.len());
@@ -43,20 +48,26 @@ impl Definitions {
             let schema = parsed(text);
             let refs: Vec<usize> = references(&schema).iter().filter_map(|name| index.get(*name).copied()).collect();
             let mut at_once = Vec::new();
-            immediate(&schema, &mut at_once);
-            let at_once: Vec<usize> = at_once.into_iter().filter_map(|name| index.get(name).copied()).collect();
-            facts.push(Facts { refs, at_once, directed: is_directed(&schema) });
+            let depth = immediate(&schema, 0, &mut at_once);
+            let at_once = at_once.into_iter().filter_map(|(name, depth)| Some((index.get(name).copied()?, depth)));
+            facts.push(Facts { refs, at_once: at_once.collect(), depth, directed: is_directed(&schema) });
         }
-        let circular = circular(&facts);
+        let endless = endless(&facts);
         let directed = directed(&facts);
+        let mut unknown = Vec::new();
         let list = texts.into_iter().zip(facts).enumerate();
         let list = list.map(|(at, ((name, text), facts))| {
-            // A schema that is itself has no meaning, and no end where it is validated.
-            let (text, refs) = if circular.contains(&at) { ("{}".into(), Vec::new()) } else { (text, facts.refs) };
+            let (text, refs) = if endless.contains(&at) {
+                unknown.push(name.to_string());
+                ("{}".into(), Vec::new())
+            } else {
+                (text, facts.refs)
+            };
             let input_name = directed.contains(&at).then(|| unique(&format!("{name}Input"), &mut taken).into());
-            Definition { name, input_name, text, refs: refs.into() }
+            Definition { name, input_name, text, refs: refs.into(), validator: OnceLock::new() }
         });
-        Definitions { list: list.collect(), index }
+        let list = list.collect();
+        (Definitions { list, index }, unknown)
     }
 
     pub fn find(&self, name: &str) -> Option<&Definition> {
@@ -70,14 +81,18 @@ impl Definitions {
     /// A schema with all it refers to under `$defs`.
     pub fn whole(&self, text: &str) -> Value {
         let mut schema = parsed(text);
-        let roots: Vec<usize> = references(&schema).iter().filter_map(|name| self.index.get(*name).copied()).collect();
-        let needed = self.reach(&roots);
         let defs: Map<String, Value> =
-            needed.into_iter().map(|definition| (definition.name.to_string(), definition.schema())).collect();
+            self.needed(&schema).map(|definition| (definition.name.to_string(), definition.schema())).collect();
         if let (false, Value::Object(object)) = (defs.is_empty(), &mut schema) {
             object.insert("$defs".to_owned(), Value::Object(defs));
         }
         schema
+    }
+
+    /// The shared schemas that a schema leads to, nearest first.
+    pub fn needed(&self, schema: &Value) -> impl Iterator<Item = &Definition> {
+        let roots: Vec<usize> = references(schema).iter().filter_map(|name| self.index.get(*name).copied()).collect();
+        self.reach(&roots).into_iter()
     }
 
     /// The roots and all they lead to, nearest first.
@@ -130,61 +145,82 @@ pub fn references(schema: &Value) -> Vec<&str> {
 
 struct Facts {
     refs: Vec<usize>,
-    /// References that speak about the same value, not about a part of it.
-    at_once: Vec<usize>,
+    /// References that speak about the same value, not about a part of it, and how deep in combinations they stand.
+    at_once: Vec<(usize, usize)>,
+    /// How deep combinations (`anyOf`, `not`, ...) about the same value are nested.
+    depth: usize,
     directed: bool,
 }
 
-fn immediate<'a>(schema: &'a Value, found: &mut Vec<&'a str>) {
-    let Value::Object(object) = schema else { return };
-    found.extend(object.get("$ref").and_then(Value::as_str).and_then(|text| text.strip_prefix(PREFIX)));
-    for keyword in ["not", "if", "then", "else"] {
-        object.get(keyword).into_iter().for_each(|schema| immediate(schema, found));
-    }
-    for keyword in ["anyOf", "oneOf", "allOf"] {
-        let all = object.get(keyword).and_then(Value::as_array);
-        all.into_iter().flatten().for_each(|schema| immediate(schema, found));
-    }
+fn immediate<'a>(schema: &'a Value, depth: usize, found: &mut Vec<(&'a str, usize)>) -> usize {
+    let Value::Object(object) = schema else { return depth };
+    let name = object.get("$ref").and_then(Value::as_str).and_then(|text| text.strip_prefix(PREFIX));
+    found.extend(name.map(|name| (name, depth + 1)));
+    let mut deepest = depth;
+    let lists = ["anyOf", "oneOf", "allOf"].map(|keyword| object.get(keyword).and_then(Value::as_array));
+    let single = ["not", "if", "then", "else"].map(|keyword| object.get(keyword));
     let dependent = object.get("dependentSchemas").and_then(Value::as_object);
-    dependent.into_iter().flatten().for_each(|(_, schema)| immediate(schema, found));
+    let all = lists.into_iter().flatten().flatten().chain(single.into_iter().flatten());
+    for schema in all.chain(dependent.into_iter().flat_map(Map::values)) {
+        deepest = deepest.max(immediate(schema, depth + 1, found));
+    }
+    deepest
 }
 
-/// Definitions from which `at_once` leads back to themselves.
-fn circular(facts: &[Facts]) -> HashSet<usize> {
-    // What leads nowhere is taken away until nothing changes; what is left is on a circle, or leads to one.
-    let mut open: Vec<usize> = facts.iter().map(|fact| fact.at_once.len()).collect();
-    let mut users: HashMap<usize, Vec<usize>> = HashMap::new();
-    for (at, fact) in facts.iter().enumerate() {
-        fact.at_once.iter().for_each(|to| users.entry(*to).or_default().push(at));
+/// Definitions that lead back to themselves at once, which have no meaning, and those that combine more than
+/// `SAME_VALUE_DEPTH_MAX` schemas one in the other about one value, which no stack would take for every part of a value.
+fn endless(facts: &[Facts]) -> HashSet<usize> {
+    let targets = |fact: &Facts| fact.at_once.iter().map(|(to, _)| *to).collect::<Vec<usize>>();
+    let mut edges: Vec<Vec<usize>> = facts.iter().map(targets).collect();
+    // What is left from both ends is on a circle, or between two.
+    let (_, leading) = settled(&edges);
+    let inside = edges.iter().enumerate().map(|(at, to)| if leading.contains(&at) { to.clone() } else { Vec::new() });
+    let (_, led_to) = settled(&reversed(&inside.collect::<Vec<_>>()));
+    let mut endless: HashSet<usize> = leading.intersection(&led_to).copied().collect();
+    for at in &endless {
+        edges.get_mut(*at).into_iter().for_each(Vec::clear);
     }
-    let mut done: Vec<usize> = open.iter().enumerate().filter(|(_, open)| **open == 0).map(|(at, _)| at).collect();
-    while let Some(at) = done.pop() {
-        for user in users.get(&at).into_iter().flatten() {
+    let (order, _) = settled(&edges);
+    let mut heights: HashMap<usize, usize> = HashMap::new();
+    for at in order.into_iter().filter(|at| !endless.contains(at)).collect::<Vec<_>>() {
+        let Some(fact) = facts.get(at) else { continue };
+        let below = fact.at_once.iter().map(|(to, depth)| depth + heights.get(to).copied().unwrap_or_default());
+        let height = below.max().unwrap_or_default().max(fact.depth);
+        if height > SAME_VALUE_DEPTH_MAX {
+            endless.insert(at);
+        } else {
+            heights.insert(at, height);
+        }
+    }
+    endless
+}
+
+/// Nodes in an order in which each comes after those it leads to, and those for which there is none.
+fn settled(edges: &[Vec<usize>]) -> (Vec<usize>, HashSet<usize>) {
+    let mut open: Vec<usize> = edges.iter().map(Vec::len).collect();
+    let users = reversed(edges);
+    let mut order: Vec<usize> = open.iter().enumerate().filter(|(_, open)| **open == 0).map(|(at, _)| at).collect();
+    let mut next = 0;
+    while let Some(at) = order.get(next).copied() {
+        next += 1;
+        for user in users.get(at).into_iter().flatten() {
             if let Some(count) = open.get_mut(*user) {
                 *count -= 1;
                 if *count == 0 {
-                    done.push(*user);
+                    order.push(*user);
                 }
             }
         }
     }
-    let left: HashSet<usize> = open.iter().enumerate().filter(|(_, open)| **open > 0).map(|(at, _)| at).collect();
-    left.iter().copied().filter(|at| leads_back(*at, facts)).collect()
+    (order, open.iter().enumerate().filter(|(_, open)| **open > 0).map(|(at, _)| at).collect())
 }
 
-fn leads_back(start: usize, facts: &[Facts]) -> bool {
-    let (mut seen, mut waiting) = (HashSet::new(), vec![start]);
-    while let Some(at) = waiting.pop() {
-        for to in facts.get(at).into_iter().flat_map(|fact| &fact.at_once) {
-            if *to == start {
-                return true;
-            }
-            if seen.insert(*to) {
-                waiting.push(*to);
-            }
-        }
+fn reversed(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
+    let mut users: Vec<Vec<usize>> = vec![Vec::new(); edges.len()];
+    for (at, to) in edges.iter().enumerate() {
+        to.iter().for_each(|to| users.get_mut(*to).into_iter().for_each(|users| users.push(at)));
     }
-    false
+    users
 }
 
 /// Definitions that are read and written differently, themselves or in what they refer to.

@@ -14,17 +14,8 @@ use crate::tool::Tool;
 use crate::typescript::Direction;
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
-/// Room that a line of groups around a tool takes, and the comment at the beginning.
+/// About what the lines of groups around a tool take.
 const FRAME_BYTES: usize = 48;
-/// The line that says what is missing.
-const NOTE_BYTES: usize = 240;
-
-/// Shared types that there is room for, nearest first, and those of which only the name is there.
-struct Chosen<'a> {
-    types: Vec<(Shared<'a>, Declared<'a>)>,
-    stubs: Vec<Shared<'a>>,
-    bare: bool,
-}
 
 impl Catalogue {
     /// Declarations of the tools at `paths` (or of all tools below a path that is a group, or of a shared type such as
@@ -61,34 +52,33 @@ impl Catalogue {
     }
 
     fn attempt<'a>(&'a self, tools: &[&'a Tool], asked: &[Shared<'a>], budget: usize, for_tools: usize) -> String {
-        let (details, needs, used) = details(tools, for_tools);
-        let room = budget.saturating_sub(used);
-        let bare = details.contains(&Detail::Bare);
-        let mut chosen = self.choose(&needs, asked, room, bare);
-        if !bare && !chosen.stubs.is_empty() {
-            let short = self.choose(&needs, asked, room, true);
-            // Fields say more than what is said about them.
-            chosen = if short.types.len() > chosen.types.len() { short } else { chosen };
-        }
-        let mut types: BTreeMap<&str, String> = BTreeMap::new();
-        for (shared, declared) in &chosen.types {
-            types.entry(shared.source).or_default().push_str(&declared.text);
-        }
-        for shared in &chosen.stubs {
-            types.entry(shared.source).or_default().push_str(&self.stub(*shared));
-        }
-        let mut out = self.note(tools, &details, &chosen);
-        types.iter().for_each(|(source, texts)| out.push_str(&namespace(source, texts)));
+        let (details, needs) = details(tools, for_tools);
         let mut tree = Tree::default();
         tools.iter().zip(&details).for_each(|(tool, detail)| tree.insert(tool, *detail));
-        if !tools.is_empty() {
-            out.push_str(&tree.declaration());
+        let tree = if tools.is_empty() { String::new() } else { tree.declaration() };
+        let room = budget.saturating_sub(tree.len());
+        let bare = details.contains(&Detail::Bare);
+        let cut: Vec<&Tool> =
+            tools.iter().zip(&details).filter(|(_, detail)| **detail == Detail::Name).map(|(tool, _)| *tool).collect();
+        let (mut text, cuts) = self.types(&needs, asked, &cut, room, bare);
+        if !bare && cuts > 0 {
+            let (short, short_cuts) = self.types(&needs, asked, &cut, room, true);
+            // Fields say more than what is said about them.
+            text = if short_cuts < cuts { short } else { text };
         }
-        out
+        text + &tree
     }
 
-    /// The nearest types that there is room for. What was asked for by name is given, whatever the room.
-    fn choose<'a>(&'a self, needs: &[Shared<'a>], asked: &[Shared<'a>], room: usize, bare: bool) -> Chosen<'a> {
+    /// The nearest types that there is room for, behind the note that says what is missing, and how many are. What was
+    /// asked for by name is given, whatever the room.
+    fn types<'a>(
+        &'a self,
+        needs: &[Shared<'a>],
+        asked: &[Shared<'a>],
+        cut: &[&Tool],
+        room: usize,
+        bare: bool,
+    ) -> (String, usize) {
         let (mut seen, mut types) = (HashSet::new(), Vec::new());
         let mut waiting: VecDeque<Shared<'_>> = asked.iter().chain(needs).copied().collect();
         let mut sum = 0;
@@ -103,37 +93,46 @@ impl Catalogue {
                 types.push((shared, declared));
             }
         }
-        let mut chosen = Chosen { bare, stubs: stubs(needs, &types), types };
-        while chosen.types.len() > asked.len() && self.bytes(&chosen) > room {
-            chosen.types.pop();
-            chosen.stubs = stubs(needs, &chosen.types);
+        loop {
+            let stubs = stubs(needs, &types);
+            let text = self.text(&types, &stubs, cut, bare);
+            if text.len() <= room || types.len() <= asked.len() {
+                return (text, stubs.len());
+            }
+            // Several at once where much is missing: every try writes all that is left.
+            let excess = text.len() - room;
+            let mut freed = 0;
+            while freed < excess / 2 + 1 && types.len() > asked.len() {
+                freed += types.pop().map_or(0, |(_, declared)| declared.text.len());
+            }
         }
-        chosen
     }
 
-    fn bytes(&self, chosen: &Chosen<'_>) -> usize {
-        let texts: usize = chosen.types.iter().map(|(_, declared)| declared.text.len()).sum();
-        let note = if chosen.stubs.is_empty() { 0 } else { NOTE_BYTES };
-        texts + note + chosen.stubs.iter().map(|shared| self.stub(*shared).len()).sum::<usize>()
+    fn text(&self, types: &[(Shared<'_>, Declared<'_>)], stubs: &[Shared<'_>], cut: &[&Tool], bare: bool) -> String {
+        let mut texts: BTreeMap<&str, String> = BTreeMap::new();
+        for (shared, declared) in types {
+            texts.entry(shared.source).or_default().push_str(&declared.text);
+        }
+        for shared in stubs {
+            texts.entry(shared.source).or_default().push_str(&self.stub(*shared));
+        }
+        let names: Vec<String> =
+            stubs.iter().map(|shared| format!("{}.{}", shared.source, self.type_name(*shared))).collect();
+        let mut missing: Vec<String> = Vec::new();
+        missing.extend(bare.then(|| "comments on properties".to_owned()));
+        missing.extend(listed("types of", &cut.iter().map(|tool| &*tool.path).collect::<Vec<_>>()));
+        missing.extend(listed("shared types", &names.iter().map(String::as_str).collect::<Vec<_>>()));
+        let mut out = String::new();
+        if !missing.is_empty() {
+            out.push_str(&format!("// Cut to fit the budget: {}.\n", missing.join("; ")));
+        }
+        texts.iter().for_each(|(source, texts)| out.push_str(&namespace(source, texts)));
+        out
     }
 
     fn stub(&self, shared: Shared<'_>) -> String {
         let name = self.type_name(shared);
         format!("  type {name} = unknown /* cut: describe {}.{name} */;\n", shared.source)
-    }
-
-    /// One line that says what is missing.
-    fn note(&self, tools: &[&Tool], details: &[Detail], chosen: &Chosen<'_>) -> String {
-        let mut missing: Vec<String> = Vec::new();
-        if chosen.bare || details.contains(&Detail::Bare) {
-            missing.push("comments on properties".to_owned());
-        }
-        let cut = tools.iter().zip(details).filter(|(_, detail)| **detail == Detail::Name);
-        missing.extend(listed("types of", &cut.map(|(tool, _)| &*tool.path).collect::<Vec<_>>()));
-        let stubs = chosen.stubs.iter().map(|shared| format!("{}.{}", shared.source, self.type_name(*shared)));
-        let stubs: Vec<String> = stubs.collect();
-        missing.extend(listed("shared types", &stubs.iter().map(String::as_str).collect::<Vec<_>>()));
-        if missing.is_empty() { String::new() } else { format!("// Cut to fit the budget: {}.\n", missing.join("; ")) }
     }
 
     fn declared<'a>(&'a self, shared: Shared<'a>, bare: bool) -> Declared<'a> {
@@ -171,14 +170,13 @@ impl Catalogue {
     }
 }
 
-/// How much of each tool fits, what that needs, and what it takes.
-fn details<'a>(tools: &[&'a Tool], budget: usize) -> (Vec<Detail>, Vec<Shared<'a>>, usize) {
+/// How much of each tool fits, and which types that needs.
+fn details<'a>(tools: &[&'a Tool], budget: usize) -> (Vec<Detail>, Vec<Shared<'a>>) {
     let frame = FRAME_BYTES * (tools.len() + 1);
     for detail in [Detail::Full, Detail::Bare] {
         let all: Vec<Declared<'a>> = tools.iter().map(|each| tool(each, 3, detail)).collect();
-        let used = frame + all.iter().map(|declared| declared.text.len()).sum::<usize>();
-        if used <= budget {
-            return (vec![detail; tools.len()], all.into_iter().flat_map(|declared| declared.needs).collect(), used);
+        if frame + all.iter().map(|declared| declared.text.len()).sum::<usize>() <= budget {
+            return (vec![detail; tools.len()], all.into_iter().flat_map(|declared| declared.needs).collect());
         }
     }
     let (mut details, mut needs, mut used) = (Vec::new(), Vec::new(), frame);
@@ -189,7 +187,7 @@ fn details<'a>(tools: &[&'a Tool], budget: usize) -> (Vec<Detail>, Vec<Shared<'a
         details.push(if fits { Detail::Bare } else { Detail::Name });
         needs.extend(declared.needs.into_iter().filter(|_| fits));
     }
-    (details, needs, used)
+    (details, needs)
 }
 
 /// Types that are named by what is chosen, and are not chosen themselves.

@@ -1,61 +1,179 @@
-//! In: one error of the validator. Out: one sentence for the model that wrote the call: where, what was expected, what came.
+//! In: arguments that do not hold against a schema. Out: a sentence for each problem, for the model that wrote the call:
+//! where it is, what was expected, what came.
 //! May touch: nothing.
 //! Security boundary: no; values of the caller are quoted back to the caller, cut.
 
-use crate::limits::QUOTED_BYTES_MAX;
+use crate::definitions::Definitions;
+use crate::limits::{EXPLANATION_STEPS_MAX, PROBLEMS_MAX, QUOTED_BYTES_MAX};
 use crate::names::is_identifier;
 use crate::nearest::nearest;
 use crate::text::{cut, literal, quoted};
+use crate::validate::definition_validator;
 use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use jsonschema::paths::{Location, LocationSegment};
 use jsonschema::{JsonType, ValidationError};
 use serde_json::Value;
+use std::sync::Arc;
 
-pub fn explain(error: &ValidationError<'_>, schema: &Value) -> String {
-    let at = place(error.instance_path(), None);
-    let got = || shown(error.instance());
-    let must = |what: String| format!("{at} must {what}, got {}", got());
-    match error.kind() {
-        Kind::Required { property } => {
-            let name = property.as_str().unwrap_or_default();
-            let whole = place(error.instance_path(), Some(name));
-            let kind = beside(error, schema).and_then(|owner| owner.get("properties")?.get(name)).and_then(kind_of);
-            format!("{whole} is missing{}", kind.map(|kind| format!("; it is {kind}")).unwrap_or_default())
+pub struct Explanation<'a> {
+    definitions: &'a Arc<Definitions>,
+    steps: usize,
+}
+
+/// Something that does not hold.
+struct Problem {
+    text: String,
+    /// `labels[0].name`; empty for the whole.
+    at: String,
+    /// What would have held there: `a string`, `an object with kind`.
+    expected: Option<String>,
+    kind: Rank,
+}
+
+/// What is told first. Of a name that is not known and one that is missing, the first is mostly the second, misspelt.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Unknown,
+    Other,
+    Mistyped,
+}
+
+impl<'a> Explanation<'a> {
+    pub fn new(definitions: &'a Arc<Definitions>) -> Explanation<'a> {
+        Explanation { definitions, steps: 0 }
+    }
+
+    pub fn of(mut self, validator: &jsonschema::Validator, schema: &Value, args: &Value) -> Vec<String> {
+        let mut problems = self.all(validator, schema, args, "");
+        problems.sort_by_key(|problem| problem.kind != Rank::Unknown);
+        let mut texts: Vec<String> = Vec::new();
+        for problem in problems {
+            if !texts.contains(&problem.text) {
+                texts.push(problem.text);
+            }
         }
-        Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
-            let known: Vec<&str> = match beside(error, schema).and_then(|owner| owner.get("properties")) {
-                Some(Value::Object(properties)) => properties.keys().map(String::as_str).collect(),
-                _ => Vec::new(),
-            };
-            let each = unexpected.iter().map(|name| unknown(&place(error.instance_path(), Some(name)), name, &known));
-            each.take(4).collect::<Vec<_>>().join("; ")
+        texts
+    }
+
+    fn all(&mut self, validator: &jsonschema::Validator, schema: &Value, value: &Value, before: &str) -> Vec<Problem> {
+        let errors = validator.iter_errors(value).take(PROBLEMS_MAX * 20);
+        errors.flat_map(|error| self.one(&error, schema, before)).collect()
+    }
+
+    fn one(&mut self, error: &ValidationError<'_>, schema: &Value, before: &str) -> Vec<Problem> {
+        self.steps += 1;
+        let at = place(before, error.instance_path());
+        if self.steps > EXPLANATION_STEPS_MAX {
+            return vec![problem(format!("{} does not fit", named(&at)), at, None, Rank::Other)];
         }
-        Kind::Type { kind } => match error.instance().as_ref() {
-            Value::Null => format!("{at} must be {}, got null; leave it out instead", types(kind)),
-            _ => must(format!("be {}", types(kind))),
-        },
-        Kind::Enum { options } => must(format!("be one of {}", options_of(options, error.instance()))),
-        Kind::Constant { expected_value } => must(format!("be {}", shown(expected_value))),
-        Kind::Minimum { limit } => must(format!("be at least {limit}")),
-        Kind::Maximum { limit } => must(format!("be at most {limit}")),
-        Kind::ExclusiveMinimum { limit } => must(format!("be more than {limit}")),
-        Kind::ExclusiveMaximum { limit } => must(format!("be less than {limit}")),
-        Kind::MinLength { limit } => must(format!("have at least {limit} characters")),
-        Kind::MaxLength { limit } => must(format!("have at most {limit} characters")),
-        Kind::MinItems { limit } => must(format!("have at least {limit} items")),
-        Kind::MaxItems { limit } => must(format!("have at most {limit} items")),
-        Kind::MinProperties { limit } => must(format!("have at least {limit} properties")),
-        Kind::MaxProperties { limit } => must(format!("have at most {limit} properties")),
-        Kind::MultipleOf { multiple_of } => must(format!("be a multiple of {multiple_of}")),
-        Kind::Pattern { pattern } => must(format!("match the pattern {}", quoted(pattern))),
-        Kind::UniqueItems => must("have no item twice".to_owned()),
+        match error.kind() {
+            // A shared schema: its errors are told as if it stood here.
+            Kind::Custom { message, .. } => {
+                let definitions = self.definitions;
+                let found = definition_validator(definitions, message).zip(definitions.find(message));
+                found.map_or_else(Vec::new, |(validator, definition)| {
+                    self.all(validator, &definition.schema(), error.instance(), &at)
+                })
+            }
+            Kind::AnyOf { context } | Kind::OneOfNotValid { context } => {
+                let branches = context.iter().map(|branch| {
+                    branch.iter().flat_map(|inner| self.one(inner, schema, before)).collect::<Vec<Problem>>()
+                });
+                let branches = branches.collect();
+                chosen(branches, &at, error.instance())
+            }
+            Kind::AdditionalProperties { unexpected } => {
+                let known: Vec<&str> = match beside(error, schema).and_then(|owner| owner.get("properties")) {
+                    Some(Value::Object(properties)) => properties.keys().map(String::as_str).collect(),
+                    _ => Vec::new(),
+                };
+                let each = unexpected.iter().take(PROBLEMS_MAX).map(|name| {
+                    let at = inside(&at, name);
+                    problem(unknown(&at, name, &known), at, None, Rank::Unknown)
+                });
+                each.collect()
+            }
+            Kind::Required { property } => {
+                let name = property.as_str().unwrap_or_default();
+                let kind = beside(error, schema).and_then(|owner| owner.get("properties")?.get(name)).and_then(kind_of);
+                let kind = kind.map(|kind| format!("; it is {kind}")).unwrap_or_default();
+                let text = format!("{} is missing{kind}", inside(&at, name));
+                vec![problem(text, at, Some(format!("an object with {}", quoted(name))), Rank::Other)]
+            }
+            Kind::Type { kind } => {
+                let expected = types(kind);
+                let hint = if error.instance().is_null() { "; leave it out instead" } else { "" };
+                let text = format!("{} must be {expected}, got {}{hint}", named(&at), shown(error.instance()));
+                vec![problem(text, at, Some(expected), Rank::Mistyped)]
+            }
+            other => {
+                let (text, expected) = plain(other, &named(&at), error.instance());
+                vec![problem(text, at, expected, Rank::Other)]
+            }
+        }
+    }
+}
+
+fn problem(text: String, at: String, expected: Option<String>, kind: Rank) -> Problem {
+    Problem { text, at, expected, kind }
+}
+
+/// Keywords whose value says all there is to say.
+fn plain(kind: &Kind, at: &str, value: &Value) -> (String, Option<String>) {
+    let must = |what: String| format!("{at} must {what}, got {}", shown(value));
+    let be = |what: String| (must(format!("be {what}")), Some(what));
+    let other = |text: String| (text, None);
+    match kind {
+        Kind::Enum { options } => be(format!("one of {}", options_of(options, value))),
+        Kind::Constant { expected_value } => be(shown(expected_value)),
+        Kind::Minimum { limit } => other(must(format!("be at least {limit}"))),
+        Kind::Maximum { limit } => other(must(format!("be at most {limit}"))),
+        Kind::ExclusiveMinimum { limit } => other(must(format!("be more than {limit}"))),
+        Kind::ExclusiveMaximum { limit } => other(must(format!("be less than {limit}"))),
+        Kind::MinLength { limit } => other(must(format!("have at least {limit} characters"))),
+        Kind::MaxLength { limit } => other(must(format!("have at most {limit} characters"))),
+        Kind::MinItems { limit } => other(must(format!("have at least {limit} items"))),
+        Kind::MaxItems { limit } => other(must(format!("have at most {limit} items"))),
+        Kind::MinProperties { limit } => other(must(format!("have at least {limit} properties"))),
+        Kind::MaxProperties { limit } => other(must(format!("have at most {limit} properties"))),
+        Kind::MultipleOf { multiple_of } => other(must(format!("be a multiple of {multiple_of}"))),
+        Kind::Pattern { pattern } => other(must(format!("match the pattern {}", quoted(pattern)))),
+        Kind::UniqueItems => other(must("have no item twice".to_owned())),
         Kind::OneOfMultipleValid { .. } => {
-            format!("{at} fits more than one of the forms that exclude each other; leave one of them out")
+            other(format!("{at} fits more than one of the forms that exclude each other; leave one of them out"))
         }
-        Kind::AnyOf { context } | Kind::OneOfNotValid { context } => branches(error, context, schema, &at),
-        Kind::FalseSchema => format!("{at} must not be there"),
-        Kind::Not { .. } => format!("{at} has a form that is excluded, got {}", got()),
-        other => format!("{at} does not meet `{}` of its schema, got {}", other.keyword(), got()),
+        Kind::FalseSchema => other(format!("{at} must not be there")),
+        Kind::Not { .. } => other(format!("{at} has a form that is excluded, got {}", shown(value))),
+        kind => other(format!("{at} does not meet `{}` of its schema, got {}", kind.keyword(), shown(value))),
+    }
+}
+
+/// Of a union, the branch that is meant: the only one that takes a value of this type, or what all of them expect.
+fn chosen(branches: Vec<Vec<Problem>>, at: &str, value: &Value) -> Vec<Problem> {
+    let fits = |branch: &Vec<Problem>| !branch.iter().any(|one| one.kind == Rank::Mistyped && one.at == at);
+    let mut expected: Vec<String> = Vec::new();
+    for text in branches.iter().filter_map(|branch| branch.iter().find(|one| one.at == at)?.expected.clone()) {
+        if !expected.contains(&text) && expected.len() < PROBLEMS_MAX {
+            expected.push(text);
+        }
+    }
+    let all = branches.len();
+    let mut fitting: Vec<Vec<Problem>> = branches.into_iter().filter(fits).collect();
+    fitting.sort_by_key(Vec::len);
+    let count = fitting.len();
+    match fitting.into_iter().next() {
+        Some(only) if count == 1 || all == 1 || expected.is_empty() => only,
+        _ if expected.is_empty() => {
+            let text = format!("{} has none of the allowed forms, got {}", named(at), shown(value));
+            vec![problem(text, at.to_owned(), None, Rank::Other)]
+        }
+        left => {
+            let expected = expected.join(", or ");
+            let text = format!("{} must be {expected}, got {}", named(at), shown(value));
+            // A union none of whose branches takes the type is itself of the wrong type.
+            let kind = if left.is_none() { Rank::Mistyped } else { Rank::Other };
+            vec![problem(text, at.to_owned(), Some(expected), kind)]
+        }
     }
 }
 
@@ -68,40 +186,6 @@ pub fn shown(value: &Value) -> String {
         Value::Object(object) if object.is_empty() => "an empty object".to_owned(),
         Value::Object(_) => "an object".to_owned(),
         other => other.to_string(),
-    }
-}
-
-/// Of a union, the branch that is meant: the one whose errors are only further inside, or the one with the fewest.
-fn branches(error: &ValidationError<'_>, all: &[Vec<ValidationError<'static>>], schema: &Value, at: &str) -> String {
-    let here = error.instance_path().as_str().len();
-    let mistyped = |branch: &&Vec<ValidationError<'_>>| {
-        let typed = |error: &&ValidationError<'_>| matches!(error.kind(), Kind::Type { .. });
-        branch.iter().filter(typed).any(|error| error.instance_path().as_str().len() == here)
-    };
-    let meant: Vec<&Vec<ValidationError<'_>>> = all.iter().filter(|branch| !mistyped(branch)).collect();
-    let closest = meant.iter().min_by_key(|branch| branch.len()).and_then(|branch| branch.first());
-    if let (Some(inner), true) = (closest, meant.len() == 1 || all.len() == 1) {
-        return explain(inner, schema);
-    }
-    let mut expected: Vec<String> = Vec::new();
-    for inner in all.iter().filter_map(|branch| branch.first()) {
-        let text = match inner.kind() {
-            Kind::Type { kind } if inner.instance_path().as_str().len() == here => types(kind),
-            Kind::Required { property } => {
-                format!("an object with {}", quoted(property.as_str().unwrap_or_default()))
-            }
-            Kind::Constant { expected_value } => shown(expected_value),
-            Kind::Enum { options } => format!("one of {}", options_of(options, error.instance())),
-            _ => continue,
-        };
-        if !expected.contains(&text) && expected.len() < 6 {
-            expected.push(text);
-        }
-    }
-    match (expected.is_empty(), closest) {
-        (true, Some(inner)) => explain(inner, schema),
-        (true, None) => format!("{at} has none of the allowed forms, got {}", shown(error.instance())),
-        (false, _) => format!("{at} must be {}, got {}", expected.join(", or "), shown(error.instance())),
     }
 }
 
@@ -118,28 +202,28 @@ fn unknown(at: &str, name: &str, known: &[&str]) -> String {
     format!("{at} is not known; did you mean {}?", near.join(" or "))
 }
 
-/// `labels[0].name`; `the arguments` for the whole.
-fn place(path: &Location, last: Option<&str>) -> String {
-    let mut out = String::new();
+/// `labels[0].name`
+fn place(before: &str, path: &Location) -> String {
+    let mut out = before.to_owned();
     for segment in path.iter() {
         match segment {
             LocationSegment::Index(at) => out.push_str(&format!("[{at}]")),
-            LocationSegment::Property(name) => push_name(&mut out, &name),
+            LocationSegment::Property(name) => out = inside(&out, &name),
         }
     }
-    last.into_iter().for_each(|name| push_name(&mut out, name));
-    if out.is_empty() { "the object of arguments".to_owned() } else { out }
+    out
 }
 
-fn push_name(out: &mut String, name: &str) {
-    if !is_identifier(name) {
-        out.push_str(&format!("[{}]", literal(&quoted(name))));
-        return;
+fn inside(at: &str, name: &str) -> String {
+    match (is_identifier(name), at.is_empty()) {
+        (false, _) => format!("{at}[{}]", literal(&quoted(name))),
+        (true, true) => quoted(name),
+        (true, false) => format!("{at}.{}", quoted(name)),
     }
-    if !out.is_empty() {
-        out.push('.');
-    }
-    out.push_str(&quoted(name));
+}
+
+fn named(at: &str) -> String {
+    if at.is_empty() { "the object of arguments".to_owned() } else { at.to_owned() }
 }
 
 fn types(kind: &TypeKind) -> String {
@@ -177,10 +261,7 @@ fn kind_of(schema: &Value) -> Option<&'static str> {
 
 /// The schema that the failing keyword stands in.
 fn beside<'a>(error: &ValidationError<'_>, schema: &'a Value) -> Option<&'a Value> {
-    let pointer = error.schema_path().as_str();
-    let (owner, _) = pointer.rsplit_once('/')?;
-    // Through `$ref` the path goes on behind the place of the reference.
-    let owner = owner.rsplit_once("/$ref").map_or(owner, |(_, _)| owner);
+    let (owner, _) = error.schema_path().as_str().rsplit_once('/')?;
     schema.pointer(owner)
 }
 

@@ -12,6 +12,8 @@ pub const DEFINITIONS_MAX: usize = 20_000;
 pub const SCHEMA_BYTES_MAX: usize = 64 << 20;
 /// Nesting of one schema; what is deeper becomes `unknown`.
 pub const SCHEMA_DEPTH_MAX: usize = 48;
+/// Schemas that are combined (`anyOf`, `$ref`, ...) one in the other about one and the same value.
+pub const SAME_VALUE_DEPTH_MAX: usize = 24;
 /// References that lead to references, before something that is none.
 pub const REFERENCE_CHAIN_MAX: usize = 16;
 /// References to places other than `#/components/KIND/NAME`: each walks the document again.
@@ -50,6 +52,10 @@ pub const PREFIX_WORDS_MAX: usize = 40;
 
 /// Nesting of the arguments of a call.
 pub const ARGUMENT_DEPTH_MAX: usize = 64;
+/// Comparisons of a schema with a value in one check of arguments; about a microsecond each.
+pub const VALIDATION_STEPS_MAX: u64 = 200_000;
+/// Schemas that are looked into to explain a refusal.
+pub const EXPLANATION_STEPS_MAX: usize = 500;
 /// What a request comes to, without its body.
 pub const URL_BYTES_MAX: usize = 16 << 10;
 pub const REQUEST_BODY_BYTES_MAX: usize = 64 << 20;

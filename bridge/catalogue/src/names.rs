@@ -117,7 +117,7 @@ pub fn path_of_request(method: &str, path: &str) -> Option<String> {
         if segment.contains('{') {
             words.push_str("by-");
         }
-        words.push_str(segment);
+        words.push_str(&segment.replace('_', "-"));
     }
     identifier(&words)
 }

@@ -60,7 +60,13 @@ impl Collector {
         if self.unsaid > 0 {
             self.warnings.push(format!("and {} more warnings", self.unsaid));
         }
-        (Definitions::new(self.definitions, self.taken), self.warnings)
+        let (definitions, unknown) =
+            Definitions::new(std::mem::take(&mut self.definitions), std::mem::take(&mut self.taken));
+        for name in unknown.iter().take(WARNINGS_MAX) {
+            self.warnings
+                .push(format!("{name}: refers to itself, or to too many others, about the same value; it is unknown"));
+        }
+        (definitions, self.warnings)
     }
 }
 

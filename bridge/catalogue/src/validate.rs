@@ -1,14 +1,19 @@
 //! In: a tool and the arguments of a call. Out: nothing, or what is wrong with them, in words to repair them by.
 //! May touch: nothing; a schema that refers to the outside was refused when it was read, and is refused here again.
 //! Security boundary: yes; what passes here goes into a request with a credential on it.
+//!
+//! Shared schemas are compiled one by one, when a check comes to them: the library compiles whatever a reference leads to
+//! in one recursion, and a description of ten thousand schemas in a row would end the stack of the process.
 
-use crate::explain::explain;
+use crate::cost::is_affordable;
+use crate::definitions::{Definitions, PREFIX};
+use crate::explain::Explanation;
 use crate::limits::{ARGUMENT_DEPTH_MAX, PATTERN_BACKTRACKS_MAX, PATTERN_PROGRAM_BYTES_MAX, PROBLEMS_MAX};
 use crate::tool::Tool;
-use jsonschema::error::ValidationErrorKind;
-use jsonschema::{Draft, PatternOptions};
+use jsonschema::{Draft, Keyword, PatternOptions, ValidationError};
 use serde_json::Value;
 use std::fmt;
+use std::sync::{Arc, Weak};
 
 /// Why a call cannot be made with these arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +38,7 @@ impl ArgumentError {
     }
 }
 
-/// The compiled input schema of a tool; made by the first call.
+/// One compiled schema, without those it refers to.
 pub enum Validator {
     Ready(Box<jsonschema::Validator>),
     Unusable(String),
@@ -54,7 +59,14 @@ pub fn check(tool: &Tool, args: &Value) -> Result<(), ArgumentError> {
         let text = format!("takes one object with named arguments, got {}", crate::explain::shown(args));
         return Err(ArgumentError::new(tool, text));
     }
-    let validator = match tool.validator.get_or_init(|| compile(tool.input_schema())) {
+    let schema = crate::definitions::parsed(&tool.input);
+    if !is_affordable(&tool.definitions, &schema, args) {
+        return Err(ArgumentError::new(
+            tool,
+            "the arguments are nested too deep for a schema with so many alternatives",
+        ));
+    }
+    let validator = match tool.validator.get_or_init(|| compile(schema.clone(), &tool.definitions)) {
         Validator::Ready(validator) => validator,
         Validator::Unusable(why) => {
             return Err(ArgumentError::new(tool, format!("cannot be called, its input schema is broken: {why}")));
@@ -63,45 +75,81 @@ pub fn check(tool: &Tool, args: &Value) -> Result<(), ArgumentError> {
     if validator.is_valid(args) {
         return Ok(());
     }
-    let schema = tool.input_schema();
-    let mut problems = Vec::new();
-    let mut errors: Vec<_> = validator.iter_errors(args).take(PROBLEMS_MAX * 20).collect();
-    // What is not known first: it is mostly what is missing, by another name.
-    errors.sort_by_key(|error| !matches!(error.kind(), ValidationErrorKind::AdditionalProperties { .. }));
-    for error in errors {
-        let problem = explain(&error, &schema);
-        if problems.len() < PROBLEMS_MAX && !problems.contains(&problem) {
-            problems.push(problem);
-        }
-    }
+    let mut problems = Explanation::new(&tool.definitions).of(validator, &schema, args);
+    problems.truncate(PROBLEMS_MAX);
     Err(ArgumentError { tool: tool.path.to_string(), problems })
 }
 
-fn compile(mut schema: Value) -> Validator {
-    relax(&mut schema, false);
-    match build(&schema) {
-        Ok(validator) => Validator::Ready(Box::new(validator)),
-        Err(_) => {
-            // Mostly a pattern of another dialect than ours: the rest of the schema is worth having.
-            relax(&mut schema, true);
-            match build(&schema) {
-                Ok(validator) => Validator::Ready(Box::new(validator)),
-                Err(error) => Validator::Unusable(crate::text::quoted(&error)),
-            }
+/// What stands in for `$ref` in a compiled schema.
+const REFERENCE: &str = "x-mayfly-ref";
+
+/// A reference: the schema it leads to is compiled when a value comes to it.
+struct Reference {
+    name: String,
+    /// Weak, because the definitions own the validators that this is a part of.
+    definitions: Weak<Definitions>,
+}
+
+impl Reference {
+    fn holds(&self, value: &Value) -> bool {
+        let Some(definitions) = self.definitions.upgrade() else { return false };
+        match definition_validator(&definitions, &self.name) {
+            Some(validator) => validator.is_valid(value),
+            // A shared schema that cannot be compiled says nothing.
+            None => true,
         }
     }
 }
 
-fn build(schema: &Value) -> Result<jsonschema::Validator, String> {
+impl<'i> Keyword<'i> for Reference {
+    /// The error is the name: `explain.rs` looks into it.
+    fn validate(&self, instance: &'i Value) -> Result<(), ValidationError<'i>> {
+        if self.holds(instance) { Ok(()) } else { Err(ValidationError::custom(self.name.clone())) }
+    }
+
+    fn is_valid(&self, instance: &'i Value) -> bool {
+        self.holds(instance)
+    }
+}
+
+/// The compiled shared schema; `None` where there is none, or it cannot be compiled.
+pub fn definition_validator<'a>(definitions: &'a Arc<Definitions>, name: &str) -> Option<&'a jsonschema::Validator> {
+    let definition = definitions.find(name)?;
+    match definition.validator.get_or_init(|| compile(definition.schema(), definitions)) {
+        Validator::Ready(validator) => Some(validator),
+        Validator::Unusable(_) => None,
+    }
+}
+
+fn compile(mut schema: Value, definitions: &Arc<Definitions>) -> Validator {
+    relax(&mut schema, false);
+    if let Ok(validator) = build(&schema, definitions) {
+        return Validator::Ready(Box::new(validator));
+    }
+    // Mostly a pattern of another dialect than ours: the rest of the schema is worth having.
+    relax(&mut schema, true);
+    match build(&schema, definitions) {
+        Ok(validator) => Validator::Ready(Box::new(validator)),
+        Err(error) => Validator::Unusable(crate::text::quoted(&error)),
+    }
+}
+
+fn build(schema: &Value, definitions: &Arc<Definitions>) -> Result<jsonschema::Validator, String> {
     let patterns = PatternOptions::fancy_regex()
         .backtrack_limit(PATTERN_BACKTRACKS_MAX)
         .size_limit(PATTERN_PROGRAM_BYTES_MAX)
         .dfa_size_limit(PATTERN_PROGRAM_BYTES_MAX);
     let options = jsonschema::options().with_draft(Draft::Draft202012).should_validate_formats(false).offline();
-    options.with_pattern_options(patterns).build(schema).map_err(|error| error.to_string())
+    let definitions = Arc::downgrade(definitions);
+    let options = options.with_pattern_options(patterns).with_keyword(REFERENCE, move |_, value, _| {
+        let name = value.as_str().unwrap_or_default().to_owned();
+        Ok(Box::new(Reference { name, definitions: definitions.clone() }))
+    });
+    options.build(schema).map_err(|error| error.to_string())
 }
 
-/// Takes what a caller cannot give out of `required`, and patterns if asked.
+/// Makes of a schema what is compiled: references by our own keyword; without what a caller cannot give in `required`;
+/// without patterns if asked.
 fn relax(schema: &mut Value, drop_patterns: bool) {
     match schema {
         Value::Array(all) => all.iter_mut().for_each(|schema| relax(schema, drop_patterns)),
@@ -116,6 +164,11 @@ fn relax(schema: &mut Value, drop_patterns: bool) {
                 required.map(|names| names.iter().filter(|name| !read_only(name)).cloned().collect());
             if let Some(kept) = kept {
                 object.insert("required".to_owned(), Value::Array(kept));
+            }
+            let name = object.get("$ref").and_then(Value::as_str).and_then(|text| text.strip_prefix(PREFIX));
+            if let Some(name) = name.map(str::to_owned) {
+                object.remove("$ref");
+                object.insert(REFERENCE.to_owned(), name.into());
             }
             if drop_patterns {
                 // A property may be called `pattern`; its schema is no string.

@@ -1,6 +1,6 @@
 //! What declarations say, to the letter.
 
-use crate::{JSON, YAML, catalogue, shop};
+use crate::{JSON, YAML, api, catalogue, shop};
 use mayfly_catalogue::{Catalogue, Source};
 use serde_json::{Value, json};
 
@@ -53,11 +53,11 @@ fn schemas_become_types() {
         (json!({"type": "object", "additionalProperties": false}), "{ [key: string]: never }"),
         (json!({"properties": {"b": {}, "a": {"type": "string"}}, "required": ["b"]}), "{ b: unknown; a?: string }"),
         (json!({"required": ["a"]}), "unknown"),
-        (json!({"type": "object", "required": ["a"]}), "{ a: unknown; [key: string]: unknown }"),
+        (json!({"type": "object", "required": ["a"]}), "{ a: unknown }"),
         (json!({"properties": {"a b": {"type": "null"}, "2": {}}}), "{ \"2\"?: unknown; \"a b\"?: null }"),
         (
             json!({"patternProperties": {"^x-": {"type": "string"}}}),
-            "{\n        /** Keys like ^x- */\n        [key: string]: string;\n      }",
+            "{\n      /** Keys like ^x- */\n      [key: string]: string;\n    }",
         ),
         (
             json!({"properties": {"a": {"type": "number"}}, "additionalProperties": {"type": "string"}}),
@@ -97,8 +97,8 @@ fn comments_say_what_types_cannot() {
     let schema = json!({"required": ["a"], "properties": {
         "a": {"type": "integer", "description": "How\n many.", "default": 3, "minimum": 1, "maximum": 9, "deprecated": true},
         "b": {"type": "string", "format": "date-time"}}});
-    let expected = "{\n        /** How many. @default 3 @minimum 1 @maximum 9 @deprecated */\n        a: number;\n        \
-                    /** @format date-time */\n        b?: string;\n      }";
+    let expected = "{\n      /** How many. @default 3 @minimum 1 @maximum 9 @deprecated */\n      a: number;\n      \
+                    /** @format date-time */\n      b?: string;\n    }";
     assert_eq!(type_of(schema), expected);
 }
 
@@ -111,8 +111,9 @@ fn circles_without_anything_in_them_are_unknown() {
         "list": {"type": "array", "items": same("list")},
         "uses": {"allOf": [same("a"), {"properties": {"x": same("list")}}]}});
     let response = json!({"200": {"content": {"application/json": {"schema": same("uses")}}}});
-    let catalogue = catalogue(json!({"/x": {"get": {"operationId": "x", "responses": response}}}), schemas);
-    let text = catalogue.declarations();
+    let source = api(json!({"/x": {"get": {"operationId": "x", "responses": response}}}), schemas).expect("it loads");
+    assert_eq!(source.warnings().len(), 2, "{:?}", source.warnings());
+    let text = Catalogue::new(vec![source]).expect("one source").declarations();
     assert!(text.contains("  type A = unknown;\n"), "{text}");
     assert!(text.contains("  type List = List[];\n"), "{text}");
     assert!(text.contains("  type Uses = A & { x?: List };\n"), "{text}");

@@ -226,3 +226,61 @@ fn references_into_the_middle_are_counted() {
     assert_eq!(source.tools().len(), 6);
     assert_eq!(source.warnings(), [] as [&str; 0], "150 places, each read once or twice");
 }
+
+/// Forty lines of schema, and 2^40 comparisons: refused before the first. What a recursive schema is for still passes.
+#[test]
+fn unions_that_multiply_are_refused_in_time() {
+    let to = |name: String| json!({"$ref": format!("#/components/schemas/{name}")});
+    let half = |next: Value| json!({"type": "object", "required": ["n"], "properties": {"n": next}});
+    let level = |at: usize| json!({"anyOf": [half(to(format!("l{}", at + 1))), half(to(format!("l{}", at + 1)))]});
+    let mut schemas: serde_json::Map<String, Value> = (0..40).map(|at| (format!("l{at}"), level(at))).collect();
+    schemas.insert("l40".to_owned(), json!({"type": "string"}));
+    schemas.insert(
+        "tree".to_owned(),
+        json!({"anyOf": [half(to("tree".to_owned())), half(to("tree".to_owned())), {"type": "null"}]}),
+    );
+    let list = json!({"type": "object", "properties": {"all": {"type": "array", "items": to("list".to_owned())}, "n": {"type": "integer"}}});
+    schemas.insert("list".to_owned(), list);
+    let parameter = |name: &str| json!({"name": name, "in": "query", "schema": to(name.to_owned())});
+    let parameters = json!([parameter("l0"), parameter("tree"), parameter("list")]);
+    let source =
+        api(json!({"/x": {"get": {"operationId": "x", "parameters": parameters}}}), json!(schemas)).expect("it loads");
+    let tool = &source.tools()[0];
+    let nested = |levels: usize, inner: Value| (0..levels).fold(inner, |inner, _| json!({"n": inner}));
+    let start = std::time::Instant::now();
+    for args in [json!({"l0": nested(40, json!(1))}), json!({"tree": nested(50, json!(1))})] {
+        let said = check(tool, &args).expect_err("too much").to_string();
+        assert!(said.contains("nested too deep for a schema with so many alternatives"), "{said}");
+    }
+    assert_eq!(check(tool, &json!({"tree": nested(8, Value::Null)})), Ok(()));
+    let wide = (0..20).fold(json!({"n": 1}), |inner, _| json!({"all": [inner, {"n": 2}, {"n": 3}]}));
+    assert_eq!(check(tool, &json!({"list": wide})), Ok(()));
+    assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
+}
+
+/// A chain of so many shared schemas, each `schema(next)`.
+fn chain(length: usize, schema: impl Fn(Value) -> Value) -> Source {
+    let name = |at: usize| json!({"$ref": format!("#/components/schemas/l{at}")});
+    let mut schemas: serde_json::Map<String, Value> =
+        (0..length).map(|at| (format!("l{at}"), schema(name(at + 1)))).collect();
+    schemas.insert(format!("l{length}"), json!({"type": "string"}));
+    let parameters = json!([{"name": "p", "in": "query", "schema": name(0)}]);
+    api(json!({"/x": {"get": {"operationId": "x", "parameters": parameters}}}), json!(schemas)).expect("it loads")
+}
+
+/// Neither compiling nor checking nor declaring goes as deep as a description says.
+#[test]
+fn long_chains_of_references_end_on_a_small_stack() {
+    for length in [10, 100, 5_000] {
+        let same = chain(length, |next| next);
+        let all_of = chain(length, |next| json!({"allOf": [{"anyOf": [next, {"type": "null"}]}]}));
+        let inside = chain(length, |next| json!({"type": "object", "properties": {"n": next}}));
+        for source in [same, all_of, inside] {
+            let deep = (0..60).fold(json!(1), |inner, _| json!({"n": inner}));
+            let _ = check(&source.tools()[0], &json!({"p": deep}));
+            let catalogue = Catalogue::new(vec![source]).expect("one source");
+            assert!(catalogue.declarations().contains("x("));
+            assert!(catalogue.describe(&["api.x"], 1_000).expect("known").len() < 4_000);
+        }
+    }
+}

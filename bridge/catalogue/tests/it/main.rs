@@ -1,4 +1,5 @@
 //! The catalogue from outside: descriptions in, declarations, hits and requests out.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod arguments;
 mod declarations;

@@ -15,7 +15,7 @@ fn questions_find_their_operation() {
         ("payments", "shop.payments.start"),
         ("show me the categories", "shop.listCategories"),
         ("change the quantity of an order line", "shop.putOrdersByOrderIdLinesByLine"),
-        ("orders I placed", "shop.orders.list"),
+        ("which orders are open", "shop.orders.list"),
         ("categ", "shop.listCategories"),
         ("IMPORTING files", "shop.import_.upload"),
     ];
