@@ -99,7 +99,7 @@ fn two_operations_of_one_name_are_an_error_that_names_both() {
 
 #[test]
 fn names_of_sources_are_checked() {
-    for name in ["", "Github", "git-hub", "then", "delete", "2fa", "git hub", "a.b"] {
+    for name in ["", "tools", "fetch", "Github", "git-hub", "then", "delete", "2fa", "git hub", "a.b"] {
         let refused = Source::openapi(name, YAML, None);
         assert!(matches!(refused, Err(LoadError::Name(_))), "{name}");
     }
@@ -183,6 +183,21 @@ fn what_is_no_openapi_says_what_it_is() {
         let said = Source::openapi("api", text, None).expect_err(text).to_string();
         assert!(said.starts_with("tools \"api\": ") && said.contains(expected), "{said}");
     }
+}
+
+/// A server that is relative breaks every operation: an empty source would hide it.
+#[test]
+fn a_description_of_which_nothing_is_left_is_an_error() {
+    let document =
+        json!({"openapi": "3.0.0", "servers": [{"url": "/v1"}], "paths": {"/a": {"get": {"operationId": "a"}}}});
+    let said = Source::openapi("api", &document.to_string(), None).expect_err("nothing left").to_string();
+    assert!(
+        said.contains(
+            "no operation can be used; GET /a (a): left out: the server `/v1` is no absolute URL; give a base"
+        ),
+        "{said}"
+    );
+    assert!(Source::openapi("api", &document.to_string(), Some("https://x.example/v1")).is_ok());
 }
 
 #[test]

@@ -253,6 +253,14 @@ fn a_url_that_grows_without_bound_is_refused() {
     assert!(refused.to_string().contains("the limit is 16384"), "{refused}");
 }
 
+#[test]
+fn a_body_that_is_too_large_is_refused() {
+    let text = "x".repeat(mayfly_catalogue::limits::REQUEST_BODY_BYTES_MAX + 1);
+    let refused =
+        prepare(shop().find("shop.import.upload").expect("a tool"), &json!({"body": text})).expect_err("refused");
+    assert!(refused.to_string().ends_with("bytes; the limit is 67108864"), "{refused}");
+}
+
 /// No body, or the whole of one: what a body needs is asked for as soon as a part of it is there.
 #[test]
 fn a_body_that_is_optional_is_whole_or_absent() {
