@@ -82,5 +82,5 @@ fn a_group_that_is_too_large_is_cut_and_says_so() {
     assert!(text.len() <= 150 * BYTES_PER_TOKEN, "{}: {text}", text.len());
     let first = text.lines().next().expect("a line");
     assert!(first.starts_with("// Cut to fit the budget: ") && first.contains(" more tools"), "{text}");
-    assert!(text.contains("upload("), "{text}");
+    assert!(text.contains("list("), "the first of the document: {text}");
 }

@@ -124,6 +124,10 @@ fn yaml_bombs_are_refused() {
     let said = Source::openapi("api", &text, Some("https://x.example")).expect_err("a bomb").to_string();
     assert!(said.contains("not YAML"), "{said}");
     assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+    // Few nodes, each long.
+    let long = format!("openapi: 3.1.0\na: &a {}\nb: [{}]\n", "x".repeat(1_000_000), "*a, ".repeat(1_000));
+    let said = Source::openapi("api", &long, Some("https://x.example")).expect_err("a bomb").to_string();
+    assert!(said.contains("not YAML"), "{said}");
     let nested = format!("openapi: 3.1.0\nx: {}1{}\n", "[".repeat(50_000), "]".repeat(50_000));
     assert!(Source::openapi("api", &nested, Some("https://x.example")).is_err());
 }

@@ -244,3 +244,40 @@ fn names_in_several_places_get_the_place_behind_them() {
     let names: Vec<&String> = schema["properties"].as_object().expect("properties").keys().collect();
     assert_eq!(names, ["id", "id_header", "id_query"]);
 }
+
+/// YAML 1.2: `no` is a word and not a boolean, a status may be a number, a date is a text, and anchors are followed.
+#[test]
+fn yaml_is_read_as_openapi_means_it() {
+    let text = "
+openapi: 3.0.3
+servers: [{url: https://x.example}]
+paths:
+  /a:
+    get:
+      operationId: a
+      description: >-
+        Two lines,
+        folded.
+      parameters:
+        - &shared {name: country, in: query, schema: {type: string, enum: [no, yes, on, 2020-01-01], default: no}}
+        - {name: flag, in: query, schema: {type: boolean, default: true}}
+      responses: {200: {description: ok, content: {application/json: {schema: {type: string}}}}}
+  /b:
+    get:
+      operationId: b
+      parameters: [*shared]
+";
+    let source = Source::openapi("api", text, None).expect("it loads");
+    assert_eq!(source.warnings(), [] as [&str; 0]);
+    let catalogue = Catalogue::new(vec![source]).expect("one source");
+    let declarations = catalogue.declarations();
+    for part in [
+        "/** Two lines, folded. */",
+        "country?: \"no\" | \"yes\" | \"on\" | \"2020-01-01\"",
+        "@default true",
+        "Promise<string>",
+        "b(input?: {",
+    ] {
+        assert!(declarations.contains(part), "{part}: {declarations}");
+    }
+}
