@@ -292,3 +292,20 @@ fn long_chains_of_references_end_on_a_small_stack() {
         }
     }
 }
+
+/// The deepest that is let through, in a schema and in arguments at once, ends on the 2 MiB that a thread has.
+#[test]
+fn the_deepest_schema_takes_the_deepest_arguments_on_a_small_stack() {
+    let to = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
+    for levels in [10, 22, 23, 24, 25, 40] {
+        let object = json!({"type": "object", "required": ["n"], "properties": {"n": to("tree")}});
+        let tree = (0..levels).fold(object, |inner, _| json!({"allOf": [inner]}));
+        let parameters = json!([{"name": "p", "in": "query", "schema": to("tree")}]);
+        let source = api(json!({"/x": {"get": {"operationId": "x", "parameters": parameters}}}), json!({"tree": tree}));
+        let source = source.expect("it loads");
+        let deep = (0..62).fold(json!(1), |inner, _| json!({"n": inner}));
+        let checked = check(&source.tools()[0], &json!({"p": deep}));
+        // Beyond the bound the schema is unknown, and takes anything.
+        assert_eq!(checked.is_err(), source.warnings().is_empty(), "{levels}: {checked:?} {:?}", source.warnings());
+    }
+}
