@@ -37,7 +37,7 @@ fn assert_harmless(text: &str) {
         }
     }
     code.push_str(rest);
-    assert!(!code.contains("evil"), "{code}\n----\n{text}");
+    assert!(!code.contains("evil") && !code.contains('🕷'), "{code}\n~~~~\n{text}");
 }
 
 const TEXTS: [&str; 10] = [
@@ -308,4 +308,92 @@ fn the_deepest_schema_takes_the_deepest_arguments_on_a_small_stack() {
         // Beyond the bound the schema is unknown, and takes anything.
         assert_eq!(checked.is_err(), source.warnings().is_empty(), "{levels}: {checked:?} {:?}", source.warnings());
     }
+}
+
+/// Numbers that are the same at each run (Marsaglia's xorshift).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % limit.max(1) as u64) as usize
+    }
+
+    /// Puts something else somewhere into `value`.
+    fn spoil(&mut self, value: &mut Value) {
+        let strange = [
+            json!(null),
+            json!(-1),
+            json!(1e300),
+            json!(""),
+            json!("*/ 🕷"),
+            json!("#/components/schemas/order"),
+            json!([]),
+            json!({}),
+            json!(true),
+            json!({"$ref": "#/components/schemas/line"}),
+            json!({"$ref": "#"}),
+            json!([[], {}, null]),
+            json!({"type": "array", "items": [{"$ref": "#/components/schemas/category"}]}),
+            json!("../{x}"),
+            json!(["object", 7]),
+        ];
+        match value {
+            Value::Object(object) if !object.is_empty() && self.below(8) > 0 => {
+                let at = self.below(object.len());
+                object.values_mut().nth(at).into_iter().for_each(|inner| self.spoil(inner));
+            }
+            Value::Array(items) if !items.is_empty() && self.below(8) > 0 => {
+                let at = self.below(items.len());
+                items.get_mut(at).into_iter().for_each(|inner| self.spoil(inner));
+            }
+            other => *other = strange[self.below(strange.len())].clone(),
+        }
+    }
+}
+
+/// Descriptions with something odd in any place: whatever it is, there is an answer, and nothing leaves its quotes.
+#[test]
+fn spoilt_descriptions_have_an_answer() {
+    let whole: Value = serde_json::from_str(crate::JSON).expect("the fixture");
+    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    let (mut loaded, mut refused, mut asked) = (0, 0, 0);
+    for _ in 0..1_500 {
+        let mut document = whole.clone();
+        (0..=dice.below(4)).for_each(|_| dice.spoil(&mut document));
+        let Ok(source) = Source::openapi("shop", &document.to_string(), None) else {
+            refused += 1;
+            continue;
+        };
+        loaded += 1;
+        let catalogue = Catalogue::new(vec![source]).expect("one source");
+        assert_harmless(&catalogue.declarations());
+        let all = json!({"order_id": 7, "customer": "c", "lines": [{"sku": "s", "quantity": 1, "part_of": {"sku": "t", "quantity": 2}}],
+            "status": ["open"], "body": {"kind": "card", "number": "1"}, "file": {"base64": "AA=="}, "line": "x", "quantity": 1});
+        for tool in catalogue.tools() {
+            let mut args = all.clone();
+            let schema = tool.input_schema();
+            args.as_object_mut().expect("an object").retain(|name, _| schema["properties"].get(name).is_some());
+            if dice.below(3) == 0 {
+                dice.spoil(&mut args);
+            }
+            if let Ok(request) = mayfly_catalogue::prepare(tool, &args) {
+                asked += 1;
+                let path = request.url.path().replace("%2F", "/").replace("%5C", "/");
+                assert!(path.split('/').all(|part| part != ".."), "{}", request.url);
+                let mayfly_catalogue::Operation::Http(http) = &tool.operation else { panic!("not HTTP") };
+                assert!(request.url.as_str().starts_with(&*http.base), "{} is not below {}", request.url, http.base);
+                assert!(
+                    request.headers.iter().all(|(_, value)| !value.contains(['\r', '\n'])),
+                    "{:?}",
+                    request.headers
+                );
+            }
+            catalogue.describe(&[&tool.path], dice.below(400)).expect("its own path");
+        }
+        catalogue.search("create an order", 5);
+    }
+    assert!(loaded > 400 && refused > 400 && asked > 1_000, "{loaded} {refused} {asked}");
 }
