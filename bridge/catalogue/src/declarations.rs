@@ -31,7 +31,7 @@ pub enum Detail {
     Full,
     /// Without comments on properties.
     Bare,
-    /// The description of the tool, and `unknown` in place of its types.
+    /// The summary of the tool, and `unknown` in place of its types.
     Name,
 }
 
@@ -39,7 +39,10 @@ pub enum Detail {
 pub fn tool<'a>(tool: &'a Tool, indent: usize, detail: Detail) -> Declared<'a> {
     let margin = "  ".repeat(indent);
     let mut text = String::new();
-    let description = comment(&tool.description, TOOL_DESCRIPTION_BYTES_MAX);
+    let description = match detail {
+        Detail::Name => comment(&tool.summary, FIELD_DESCRIPTION_BYTES_MAX),
+        Detail::Full | Detail::Bare => comment(&tool.description, TOOL_DESCRIPTION_BYTES_MAX),
+    };
     if !description.is_empty() {
         text.push_str(&format!("{margin}/** {description} */\n"));
     }

@@ -4,7 +4,7 @@
 //!
 //! What is asked for comes first, then the shared types it needs, the nearest first. Types that the budget has no room
 //! for are `unknown /* cut: describe NAME */`: the deepest, that is, the ones a caller needs last. Before a type goes,
-//! comments on properties do. Where even the tools alone are too much, their comments go, then the types of the last.
+//! comments on properties do. Where even the tools alone are too much, their comments go, then the types of the last, then the last.
 
 use crate::catalogue::{Catalogue, UnknownPath};
 use crate::declarations::{Declared, Detail, Shared, Tree, definition, name_of, namespace, tool};
@@ -54,12 +54,17 @@ impl Catalogue {
     fn attempt<'a>(&'a self, tools: &[&'a Tool], asked: &[Shared<'a>], budget: usize, for_tools: usize) -> String {
         let (details, needs) = details(tools, for_tools);
         let mut tree = Tree::default();
-        tools.iter().zip(&details).for_each(|(tool, detail)| tree.insert(tool, *detail));
+        for (tool, detail) in tools.iter().zip(&details) {
+            detail.iter().for_each(|detail| tree.insert(tool, *detail));
+        }
         let tree = if tools.is_empty() { String::new() } else { tree.declaration() };
         let room = budget.saturating_sub(tree.len());
-        let bare = details.contains(&Detail::Bare);
-        let cut: Vec<&Tool> =
-            tools.iter().zip(&details).filter(|(_, detail)| **detail == Detail::Name).map(|(tool, _)| *tool).collect();
+        let bare = details.contains(&Some(Detail::Bare));
+        let untyped = tools.iter().zip(&details).filter(|(_, detail)| **detail == Some(Detail::Name));
+        let untyped: Vec<&str> = untyped.map(|(tool, _)| &*tool.path).collect();
+        let absent = details.iter().filter(|detail| detail.is_none()).count();
+        let mut cut: Vec<String> = listed("types of", &untyped).into_iter().collect();
+        cut.extend((absent > 0).then(|| format!("{absent} more tools")));
         let (mut text, cuts) = self.types(&needs, asked, &cut, room, bare);
         if !bare && cuts > 0 {
             let (short, short_cuts) = self.types(&needs, asked, &cut, room, true);
@@ -75,7 +80,7 @@ impl Catalogue {
         &'a self,
         needs: &[Shared<'a>],
         asked: &[Shared<'a>],
-        cut: &[&Tool],
+        cut: &[String],
         room: usize,
         bare: bool,
     ) -> (String, usize) {
@@ -108,7 +113,7 @@ impl Catalogue {
         }
     }
 
-    fn text(&self, types: &[(Shared<'_>, Declared<'_>)], stubs: &[Shared<'_>], cut: &[&Tool], bare: bool) -> String {
+    fn text(&self, types: &[(Shared<'_>, Declared<'_>)], stubs: &[Shared<'_>], cut: &[String], bare: bool) -> String {
         let mut texts: BTreeMap<&str, String> = BTreeMap::new();
         for (shared, declared) in types {
             texts.entry(shared.source).or_default().push_str(&declared.text);
@@ -120,7 +125,7 @@ impl Catalogue {
             stubs.iter().map(|shared| format!("{}.{}", shared.source, self.type_name(*shared))).collect();
         let mut missing: Vec<String> = Vec::new();
         missing.extend(bare.then(|| "comments on properties".to_owned()));
-        missing.extend(listed("types of", &cut.iter().map(|tool| &*tool.path).collect::<Vec<_>>()));
+        missing.extend_from_slice(cut);
         missing.extend(listed("shared types", &names.iter().map(String::as_str).collect::<Vec<_>>()));
         let mut out = String::new();
         if !missing.is_empty() {
@@ -170,23 +175,40 @@ impl Catalogue {
     }
 }
 
-/// How much of each tool fits, and which types that needs.
-fn details<'a>(tools: &[&'a Tool], budget: usize) -> (Vec<Detail>, Vec<Shared<'a>>) {
-    let frame = FRAME_BYTES * (tools.len() + 1);
+/// How much of each tool fits, `None` for nothing, and which types that needs. The first is always there. What is written
+/// to find out is about as long as the budget, however many tools there are.
+fn details<'a>(tools: &[&'a Tool], budget: usize) -> (Vec<Option<Detail>>, Vec<Shared<'a>>) {
     for detail in [Detail::Full, Detail::Bare] {
-        let all: Vec<Declared<'a>> = tools.iter().map(|each| tool(each, 3, detail)).collect();
-        if frame + all.iter().map(|declared| declared.text.len()).sum::<usize>() <= budget {
-            return (vec![detail; tools.len()], all.into_iter().flat_map(|declared| declared.needs).collect());
+        let (mut needs, mut used) = (Vec::new(), FRAME_BYTES);
+        let fits = tools.iter().all(|each| {
+            let declared = tool(each, 3, detail);
+            used += FRAME_BYTES + declared.text.len();
+            needs.extend(declared.needs);
+            used <= budget
+        });
+        if fits {
+            return (vec![Some(detail); tools.len()], needs);
         }
     }
-    let (mut details, mut needs, mut used) = (Vec::new(), Vec::new(), frame);
+    let (mut details, mut needs, mut used) = (Vec::new(), Vec::new(), FRAME_BYTES);
     for each in tools {
-        let declared = tool(each, 3, Detail::Bare);
-        let fits = used + declared.text.len() <= budget;
-        used += if fits { declared.text.len() } else { tool(each, 3, Detail::Name).text.len() };
-        details.push(if fits { Detail::Bare } else { Detail::Name });
-        needs.extend(declared.needs.into_iter().filter(|_| fits));
+        let mut fitting = None;
+        for detail in [Detail::Bare, Detail::Name] {
+            let declared = tool(each, 3, detail);
+            let bytes = FRAME_BYTES + declared.text.len();
+            if used + bytes <= budget || (detail == Detail::Name && details.is_empty()) {
+                used += bytes;
+                needs.extend(declared.needs);
+                fitting = Some(detail);
+                break;
+            }
+        }
+        details.push(fitting);
+        if fitting.is_none() {
+            break;
+        }
     }
+    details.resize(tools.len(), None);
     (details, needs)
 }
 

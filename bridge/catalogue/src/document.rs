@@ -3,9 +3,9 @@
 //! Security boundary: yes; every size is bounded, and a document is never a tree in memory as a whole: of 13 MB that
 //! would be 200.
 
-use crate::limits::{DOCUMENT_BYTES_MAX, REFERENCES_ELSEWHERE_MAX, YAML_DEPTH_MAX, YAML_NODES_MAX};
+use crate::limits::{DOCUMENT_BYTES_MAX, REFERENCES_ELSEWHERE_MAX};
+use crate::yaml;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::Value;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
@@ -35,21 +35,9 @@ pub fn as_json(text: &str) -> Result<Cow<'_, str>, String> {
     // JSON is YAML too, almost: what is neither gets the words of the parser that fits.
     if text.trim_start().starts_with('{') {
         let why = serde_json::from_str::<&RawValue>(text).err().map(|error| error.to_string()).unwrap_or_default();
-        return yaml(text).map_err(|_| format!("not JSON: {why}"));
+        return yaml::as_json(text).map(Cow::Owned).map_err(|_| format!("not JSON: {why}"));
     }
-    yaml(text).map_err(|error| format!("not YAML: {error}"))
-}
-
-fn yaml(text: &str) -> Result<Cow<'_, str>, String> {
-    let options = serde_saphyr::options! {
-        budget: serde_saphyr::budget! { max_depth: YAML_DEPTH_MAX, max_nodes: YAML_NODES_MAX },
-    };
-    let value: Value = serde_saphyr::from_str_with_options(text, options).map_err(|error| first_line(&error))?;
-    serde_json::to_string(&value).map(Cow::Owned).map_err(|error| error.to_string())
-}
-
-fn first_line(error: &dyn fmt::Display) -> String {
-    error.to_string().lines().next().unwrap_or_default().to_owned()
+    yaml::as_json(text).map(Cow::Owned).map_err(|error| format!("not YAML: {error}"))
 }
 
 impl<'a> Document<'a> {

@@ -111,6 +111,7 @@ mod document;
 mod schema;
 mod template;
 mod tool;
+mod yaml;
 
 mod http;
 mod mcp;

@@ -69,6 +69,38 @@ const RESERVED: [&str; 61] = [
     "propertyIsEnumerable",
 ];
 
+/// Globals of a script that no source may hide.
+const GLOBALS: [&str; 28] = [
+    "tools",
+    "codemode",
+    "console",
+    "fetch",
+    "workspace",
+    "global",
+    "globalThis",
+    "self",
+    "window",
+    "process",
+    "require",
+    "module",
+    "exports",
+    "crypto",
+    "performance",
+    "navigator",
+    "atob",
+    "btoa",
+    "structuredClone",
+    "queueMicrotask",
+    "reportError",
+    "setTimeout",
+    "setInterval",
+    "setImmediate",
+    "escape",
+    "unescape",
+    "isNaN",
+    "input",
+];
+
 /// Types that declarations use or that everybody knows: no shared schema may hide them.
 const RESERVED_TYPES: [&str; 26] = [
     "Array",
@@ -168,6 +200,7 @@ pub fn is_source_name(text: &str) -> bool {
         && text.starts_with(|first: char| first.is_ascii_lowercase())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         && !RESERVED.contains(&text)
+        && !GLOBALS.contains(&text)
 }
 
 /// Letters, digits and `_` of `text`; what stands between them makes the next letter a capital.

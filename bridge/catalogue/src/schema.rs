@@ -46,6 +46,10 @@ impl Collector {
         self.warnings.push(format!("{about}: {what}"));
     }
 
+    pub fn first_warning(&self) -> Option<&str> {
+        self.warnings.first().map(String::as_str)
+    }
+
     /// The text of a schema, counted against what a source may keep.
     pub fn text(&mut self, schema: &Value) -> Result<Box<str>, String> {
         let text = schema.to_string();

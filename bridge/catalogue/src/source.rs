@@ -25,7 +25,7 @@ pub struct Source {
 pub enum LoadError {
     #[error(
         "`{0}` is no name for tools: use a lower-case letter, then letters, digits and `_`, up to {NAME_BYTES_MAX}, and no \
-         word of JavaScript"
+         word of JavaScript or global of a script"
     )]
     Name(String),
     #[error("tools \"{source_name}\": {why}")]
@@ -76,6 +76,9 @@ impl Source {
         if drafts.len() > OPERATIONS_MAX {
             let why = format!("{} operations; the limit is {OPERATIONS_MAX}", drafts.len());
             return Err(Source::unreadable(name, why));
+        }
+        if let (true, Some(why)) = (drafts.is_empty(), collector.first_warning()) {
+            return Err(Source::unreadable(name, format!("no operation can be used; {why}")));
         }
         let mut origins: HashMap<&str, &str> = HashMap::new();
         for draft in &drafts {

@@ -25,7 +25,7 @@ pub struct Tool {
 }
 
 /// What a tool does to the world, as its description says. A hint, not a promise.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Hints {
     pub read_only: bool,
     /// Calling again with the same arguments changes nothing more.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use mayfly_catalogue::{Catalogue, Source};
+use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -36,7 +37,7 @@ fn every_operation_is_there() {
 
 #[test]
 fn every_input_schema_compiles() {
-    let args = serde_json::json!({"no such argument": 1});
+    let args = json!({"no such argument": 1});
     for tool in github().tools() {
         let refused = mayfly_catalogue::check(tool, &args).expect_err("an argument that is not known").to_string();
         assert!(refused.contains("[\"no such argument\"] is not known"), "{refused}");
@@ -58,6 +59,22 @@ fn plain_questions_find_their_operation_among_the_first_three() {
         }
     }
     assert!(lost.is_empty(), "{} of {}:\n{}", lost.len(), pairs.len(), lost.join("\n"));
+}
+
+#[test]
+fn calls_become_githubs_requests() {
+    let prepare = |path: &str, args| mayfly_catalogue::prepare(github().find(path).expect("a path"), &args);
+    let args = json!({"owner": "o", "repo": "r", "title": "t", "labels": ["bug", {"name": "x"}]});
+    let request = prepare("github.issues.create", args).expect("it fits");
+    assert_eq!((request.method.as_str(), request.url.as_str()), ("POST", "https://api.github.com/repos/o/r/issues"));
+    assert_eq!(request.body.as_deref(), Some(br#"{"labels":["bug",{"name":"x"}],"title":"t"}"#.as_slice()));
+    let file =
+        prepare("github.repos.getContent", json!({"owner": "o", "repo": "r", "path": "src/a b.rs", "ref": "main"}));
+    let url = file.expect("it fits").url;
+    assert_eq!(url.as_str(), "https://api.github.com/repos/o/r/contents/src/a%20b.rs?ref=main");
+    let refused = prepare("github.issues.create", json!({"owner": "o", "repo": "r", "title": "t", "labels": [3]}));
+    let said = refused.expect_err("a number").to_string();
+    assert_eq!(said, "github.issues.create: labels[0] must be a string, or an object, got 3");
 }
 
 #[test]

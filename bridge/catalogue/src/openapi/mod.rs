@@ -134,6 +134,7 @@ impl Reading<'_, '_, '_> {
         template::check(&base, place.path)?;
         let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().trim();
         let (summary, long) = (text("summary"), text("description"));
+        let old = if value.get("deprecated") == Some(&Value::Bool(true)) { "Deprecated. " } else { "" };
         let mut arguments = self.parameters(origin, place, value)?;
         let body = self.body(origin, value, &mut arguments)?;
         let (output, accept) = self.response(origin, value)?;
@@ -152,7 +153,7 @@ impl Reading<'_, '_, '_> {
             path,
             origin: origin.to_owned(),
             summary: cut(if summary.is_empty() { long } else { summary }, TOOL_DESCRIPTION_BYTES_MAX),
-            description: cut(&described(summary, long), TOOL_DESCRIPTION_BYTES_MAX),
+            description: cut(&format!("{old}{}", described(summary, long)), TOOL_DESCRIPTION_BYTES_MAX),
             hints: hints(place.method),
             operation: Operation::Http(operation),
             input,

@@ -6,6 +6,7 @@ use super::style::{encoded, pairs, path, text};
 use crate::limits::URL_BYTES_MAX;
 use crate::template;
 use crate::tool::{HttpOperation, Parameter, Place};
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -58,7 +59,9 @@ fn segment(operation: &HttpOperation, wire: &str, args: &Map<String, Value>) -> 
     }
     if !parameter.allow_reserved {
         let segment = path(parameter, value);
-        return if is_dots(&segment) { Err(dots(name)) } else { Ok(segment) };
+        // An encoded slash is no slash to us; to a server that decodes first, `..%2F..` climbs.
+        let plain = percent_decode_str(&segment).decode_utf8_lossy();
+        return if plain.split(['/', '\\']).any(is_dots) { Err(dots(name)) } else { Ok(segment) };
     }
     let text = text(value);
     let segments: Vec<&str> = text.strip_prefix('/').unwrap_or(&text).split('/').collect();

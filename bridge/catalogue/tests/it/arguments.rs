@@ -120,11 +120,10 @@ fn a_pattern_of_another_dialect_costs_the_pattern_and_not_the_tool() {
 /// A pattern that backtracks for ever ends, and the call is refused.
 #[test]
 fn a_pattern_that_never_ends_is_refused_soon() {
-    let parameters =
-        json!([{"name": "a", "in": "query", "schema": {"type": "string", "pattern": "^(?=(a+)+$)(a+)+\\1$"}}]);
+    let parameters = json!([{"name": "a", "in": "query", "schema": {"type": "string", "pattern": "^(a|aa)+\\1?b$"}}]);
     let catalogue = catalogue(json!({"/x": {"get": {"operationId": "x", "parameters": parameters}}}), json!({}));
     let start = std::time::Instant::now();
-    let refused = check(catalogue.find("api.x").expect("a tool"), &json!({"a": format!("{}!", "a".repeat(40))}));
+    let refused = check(catalogue.find("api.x").expect("a tool"), &json!({"a": "a".repeat(60)}));
     assert!(refused.is_err());
     assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
 }

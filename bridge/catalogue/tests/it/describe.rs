@@ -74,3 +74,13 @@ fn an_unknown_path_names_the_nearest() {
     let strange = shop().describe(&["\u{202e}x\n"], MUCH).expect_err("unknown").to_string();
     assert!(!strange.contains(['\u{202e}', '\n']), "{strange}");
 }
+
+/// All of an API for little: what fits, and how much does not.
+#[test]
+fn a_group_that_is_too_large_is_cut_and_says_so() {
+    let text = shop().describe(&["shop"], 150).expect("known");
+    assert!(text.len() <= 150 * BYTES_PER_TOKEN, "{}: {text}", text.len());
+    let first = text.lines().next().expect("a line");
+    assert!(first.starts_with("// Cut to fit the budget: ") && first.contains(" more tools"), "{text}");
+    assert!(text.contains("list("), "the first of the document: {text}");
+}

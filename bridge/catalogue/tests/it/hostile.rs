@@ -1,7 +1,7 @@
 //! Descriptions that want to be more than text: each test fails when what it is about is taken away.
 
 use crate::api;
-use mayfly_catalogue::limits::{ENUM_VALUES_MAX, SCHEMA_DEPTH_MAX, WARNINGS_MAX};
+use mayfly_catalogue::limits::{ENUM_VALUES_MAX, REFERENCES_ELSEWHERE_MAX, SCHEMA_DEPTH_MAX, WARNINGS_MAX};
 use mayfly_catalogue::{Catalogue, McpTool, Source, check};
 use serde_json::{Value, json};
 
@@ -37,7 +37,7 @@ fn assert_harmless(text: &str) {
         }
     }
     code.push_str(rest);
-    assert!(!code.contains("evil"), "{code}\n----\n{text}");
+    assert!(!code.contains("evil") && !code.contains('🕷'), "{code}\n~~~~\n{text}");
 }
 
 const TEXTS: [&str; 10] = [
@@ -124,6 +124,10 @@ fn yaml_bombs_are_refused() {
     let said = Source::openapi("api", &text, Some("https://x.example")).expect_err("a bomb").to_string();
     assert!(said.contains("not YAML"), "{said}");
     assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+    // Few nodes, each long.
+    let long = format!("openapi: 3.1.0\na: &a {}\nb: [{}]\n", "x".repeat(1_000_000), "*a, ".repeat(1_000));
+    let said = Source::openapi("api", &long, Some("https://x.example")).expect_err("a bomb").to_string();
+    assert!(said.contains("not YAML"), "{said}");
     let nested = format!("openapi: 3.1.0\nx: {}1{}\n", "[".repeat(50_000), "]".repeat(50_000));
     assert!(Source::openapi("api", &nested, Some("https://x.example")).is_err());
 }
@@ -207,24 +211,28 @@ fn huge_enums_are_cut_where_they_are_shown_and_hold_where_they_count() {
 fn warnings_are_counted_rather_than_kept() {
     let paths =
         (0..WARNINGS_MAX + 50).map(|at| (format!("/p{at}/{{x}}"), json!({"get": {"operationId": format!("o{at}")}})));
-    let source = api(Value::Object(paths.collect()), json!({})).expect("it loads");
+    let good = ("/good".to_owned(), json!({"get": {"operationId": "good"}}));
+    let source = api(Value::Object(paths.chain([good]).collect()), json!({})).expect("it loads");
     assert_eq!(source.warnings().len(), WARNINGS_MAX + 1);
     assert_eq!(source.warnings().last().map(String::as_str), Some("and 50 more warnings"));
 }
 
-/// Descriptions cannot make the process slow by being referred to from everywhere.
+/// Each reference into the middle of a document walks it again; so they are counted.
 #[test]
 fn references_into_the_middle_are_counted() {
-    let parameters: Vec<Value> = (0..150)
-        .map(|at| json!({"name": format!("p{at}"), "in": "query", "schema": {"$ref": format!("#/x/{at}")}}))
-        .collect();
-    let paths = (0..6)
-        .map(|at| (format!("/p{at}"), json!({"get": {"operationId": format!("o{at}"), "parameters": parameters}})));
-    let x: Vec<Value> = (0..150).map(|_| json!({"type": "string"})).collect();
-    let document = json!({"openapi": "3.1.0", "paths": Value::Object(paths.collect()), "x": x});
-    let source = Source::openapi("api", &document.to_string(), Some("https://x.example")).expect("it loads");
-    assert_eq!(source.tools().len(), 6);
-    assert_eq!(source.warnings(), [] as [&str; 0], "150 places, each read once or twice");
+    let of = |count: usize| {
+        let operation = |at: usize| {
+            let parameter = json!({"name": "p", "in": "query", "schema": {"$ref": format!("#/x/{at}")}});
+            (format!("/p{at}"), json!({"get": {"operationId": format!("o{at}"), "parameters": [parameter]}}))
+        };
+        let x: Vec<Value> = (0..count).map(|_| json!({"type": "string"})).collect();
+        let paths = Value::Object((0..count).map(operation).collect());
+        let document = json!({"openapi": "3.1.0", "paths": paths, "x": x});
+        Source::openapi("api", &document.to_string(), Some("https://x.example")).expect("it loads")
+    };
+    assert_eq!(of(REFERENCES_ELSEWHERE_MAX / 2).warnings(), [] as [&str; 0]);
+    let warnings = of(REFERENCES_ELSEWHERE_MAX + 1).warnings().join("\n");
+    assert!(warnings.contains("more than 500 references to places other than #/components"), "{warnings}");
 }
 
 /// Forty lines of schema, and 2^40 comparisons: refused before the first. What a recursive schema is for still passes.
@@ -283,4 +291,109 @@ fn long_chains_of_references_end_on_a_small_stack() {
             assert!(catalogue.describe(&["api.x"], 1_000).expect("known").len() < 4_000);
         }
     }
+}
+
+/// The deepest that is let through, in a schema and in arguments at once, ends on the 2 MiB that a thread has.
+#[test]
+fn the_deepest_schema_takes_the_deepest_arguments_on_a_small_stack() {
+    let to = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
+    for levels in [10, 22, 23, 24, 25, 40] {
+        let object = json!({"type": "object", "required": ["n"], "properties": {"n": to("tree")}});
+        let tree = (0..levels).fold(object, |inner, _| json!({"allOf": [inner]}));
+        let parameters = json!([{"name": "p", "in": "query", "schema": to("tree")}]);
+        let source = api(json!({"/x": {"get": {"operationId": "x", "parameters": parameters}}}), json!({"tree": tree}));
+        let source = source.expect("it loads");
+        let deep = (0..62).fold(json!(1), |inner, _| json!({"n": inner}));
+        let checked = check(&source.tools()[0], &json!({"p": deep}));
+        // Beyond the bound the schema is unknown, and takes anything.
+        assert_eq!(checked.is_err(), source.warnings().is_empty(), "{levels}: {checked:?} {:?}", source.warnings());
+    }
+}
+
+/// Numbers that are the same at each run (Marsaglia's xorshift).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % limit.max(1) as u64) as usize
+    }
+
+    /// Puts something else somewhere into `value`.
+    fn spoil(&mut self, value: &mut Value) {
+        let strange = [
+            json!(null),
+            json!(-1),
+            json!(1e300),
+            json!(""),
+            json!("*/ 🕷"),
+            json!("#/components/schemas/order"),
+            json!([]),
+            json!({}),
+            json!(true),
+            json!({"$ref": "#/components/schemas/line"}),
+            json!({"$ref": "#"}),
+            json!([[], {}, null]),
+            json!({"type": "array", "items": [{"$ref": "#/components/schemas/category"}]}),
+            json!("../{x}"),
+            json!(["object", 7]),
+        ];
+        match value {
+            Value::Object(object) if !object.is_empty() && self.below(8) > 0 => {
+                let at = self.below(object.len());
+                object.values_mut().nth(at).into_iter().for_each(|inner| self.spoil(inner));
+            }
+            Value::Array(items) if !items.is_empty() && self.below(8) > 0 => {
+                let at = self.below(items.len());
+                items.get_mut(at).into_iter().for_each(|inner| self.spoil(inner));
+            }
+            other => *other = strange[self.below(strange.len())].clone(),
+        }
+    }
+}
+
+/// Descriptions with something odd in any place: whatever it is, there is an answer, and nothing leaves its quotes.
+#[test]
+fn spoilt_descriptions_have_an_answer() {
+    let whole: Value = serde_json::from_str(crate::JSON).expect("the fixture");
+    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    let (mut loaded, mut refused, mut asked) = (0, 0, 0);
+    for _ in 0..1_500 {
+        let mut document = whole.clone();
+        (0..=dice.below(4)).for_each(|_| dice.spoil(&mut document));
+        let Ok(source) = Source::openapi("shop", &document.to_string(), None) else {
+            refused += 1;
+            continue;
+        };
+        loaded += 1;
+        let catalogue = Catalogue::new(vec![source]).expect("one source");
+        assert_harmless(&catalogue.declarations());
+        let all = json!({"order_id": 7, "customer": "c", "lines": [{"sku": "s", "quantity": 1, "part_of": {"sku": "t", "quantity": 2}}],
+            "status": ["open"], "body": {"kind": "card", "number": "1"}, "file": {"base64": "AA=="}, "line": "x", "quantity": 1});
+        for tool in catalogue.tools() {
+            let mut args = all.clone();
+            let schema = tool.input_schema();
+            args.as_object_mut().expect("an object").retain(|name, _| schema["properties"].get(name).is_some());
+            if dice.below(3) == 0 {
+                dice.spoil(&mut args);
+            }
+            if let Ok(request) = mayfly_catalogue::prepare(tool, &args) {
+                asked += 1;
+                let path = request.url.path().replace("%2F", "/").replace("%5C", "/");
+                assert!(path.split('/').all(|part| part != ".."), "{}", request.url);
+                let mayfly_catalogue::Operation::Http(http) = &tool.operation else { panic!("not HTTP") };
+                assert!(request.url.as_str().starts_with(&*http.base), "{} is not below {}", request.url, http.base);
+                assert!(
+                    request.headers.iter().all(|(_, value)| !value.contains(['\r', '\n'])),
+                    "{:?}",
+                    request.headers
+                );
+            }
+            catalogue.describe(&[&tool.path], dice.below(400)).expect("its own path");
+        }
+        catalogue.search("create an order", 5);
+    }
+    assert!(loaded > 400 && refused > 400 && asked > 1_000, "{loaded} {refused} {asked}");
 }

@@ -99,7 +99,7 @@ fn two_operations_of_one_name_are_an_error_that_names_both() {
 
 #[test]
 fn names_of_sources_are_checked() {
-    for name in ["", "Github", "git-hub", "then", "delete", "2fa", "git hub", "a.b"] {
+    for name in ["", "tools", "fetch", "Github", "git-hub", "then", "delete", "2fa", "git hub", "a.b"] {
         let refused = Source::openapi(name, YAML, None);
         assert!(matches!(refused, Err(LoadError::Name(_))), "{name}");
     }
@@ -185,6 +185,21 @@ fn what_is_no_openapi_says_what_it_is() {
     }
 }
 
+/// A server that is relative breaks every operation: an empty source would hide it.
+#[test]
+fn a_description_of_which_nothing_is_left_is_an_error() {
+    let document =
+        json!({"openapi": "3.0.0", "servers": [{"url": "/v1"}], "paths": {"/a": {"get": {"operationId": "a"}}}});
+    let said = Source::openapi("api", &document.to_string(), None).expect_err("nothing left").to_string();
+    assert!(
+        said.contains(
+            "no operation can be used; GET /a (a): left out: the server `/v1` is no absolute URL; give a base"
+        ),
+        "{said}"
+    );
+    assert!(Source::openapi("api", &document.to_string(), Some("https://x.example/v1")).is_ok());
+}
+
 #[test]
 fn methods_say_what_a_tool_does() {
     let shop = shop();
@@ -228,4 +243,41 @@ fn names_in_several_places_get_the_place_behind_them() {
     let schema = source.tools()[0].input_schema();
     let names: Vec<&String> = schema["properties"].as_object().expect("properties").keys().collect();
     assert_eq!(names, ["id", "id_header", "id_query"]);
+}
+
+/// YAML 1.2: `no` is a word and not a boolean, a status may be a number, a date is a text, and anchors are followed.
+#[test]
+fn yaml_is_read_as_openapi_means_it() {
+    let text = "
+openapi: 3.0.3
+servers: [{url: https://x.example}]
+paths:
+  /a:
+    get:
+      operationId: a
+      description: >-
+        Two lines,
+        folded.
+      parameters:
+        - &shared {name: country, in: query, schema: {type: string, enum: [no, yes, on, 2020-01-01], default: no}}
+        - {name: flag, in: query, schema: {type: boolean, default: true}}
+      responses: {200: {description: ok, content: {application/json: {schema: {type: string}}}}}
+  /b:
+    get:
+      operationId: b
+      parameters: [*shared]
+";
+    let source = Source::openapi("api", text, None).expect("it loads");
+    assert_eq!(source.warnings(), [] as [&str; 0]);
+    let catalogue = Catalogue::new(vec![source]).expect("one source");
+    let declarations = catalogue.declarations();
+    for part in [
+        "/** Two lines, folded. */",
+        "country?: \"no\" | \"yes\" | \"on\" | \"2020-01-01\"",
+        "@default true",
+        "Promise<string>",
+        "b(input?: {",
+    ] {
+        assert!(declarations.contains(part), "{part}: {declarations}");
+    }
 }

@@ -34,3 +34,10 @@ pub fn catalogue(paths: Value, schemas: Value) -> Catalogue {
     assert!(source.warnings().is_empty(), "{:#?}", source.warnings());
     Catalogue::new(vec![source]).expect("one source")
 }
+
+/// One catalogue for all threads of a process.
+#[test]
+fn a_catalogue_can_be_shared() {
+    fn shared<T: Send + Sync + 'static>(_: &T) {}
+    shared(&shop());
+}

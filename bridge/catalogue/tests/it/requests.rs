@@ -153,13 +153,24 @@ fn a_value_in_the_path_stays_one_segment() {
         ("ü", "%C3%BC"),
         ("a;b", "a%3Bb"),
         (" ", "%20"),
-        ("../..", "..%2F.."),
     ];
     for (value, expected) in table {
         let request = of(&catalogue, "api.x", json!({"p": value}));
         assert_eq!(request.url.as_str(), format!("https://api.example/v1/x/{expected}"), "{value}");
     }
-    for value in [json!("."), json!(".."), json!(""), json!([]), json!(["."]), json!([".."]), json!(null)] {
+    for value in [
+        json!("."),
+        json!(".."),
+        json!(""),
+        json!([]),
+        json!(["."]),
+        json!([".."]),
+        json!(null),
+        json!("../.."),
+        json!("a/../b"),
+        json!("..\\x"),
+        json!("./x"),
+    ] {
         assert!(prepare(catalogue.find("api.x").expect("a tool"), &json!({"p": value})).is_err(), "{value}");
     }
 }
@@ -251,6 +262,14 @@ fn a_url_that_grows_without_bound_is_refused() {
     let refused =
         prepare(catalogue.find("api.x").expect("a tool"), &json!({"p": "x".repeat(20_000)})).expect_err("refused");
     assert!(refused.to_string().contains("the limit is 16384"), "{refused}");
+}
+
+#[test]
+fn a_body_that_is_too_large_is_refused() {
+    let text = "x".repeat(mayfly_catalogue::limits::REQUEST_BODY_BYTES_MAX + 1);
+    let refused =
+        prepare(shop().find("shop.import.upload").expect("a tool"), &json!({"body": text})).expect_err("refused");
+    assert!(refused.to_string().ends_with("bytes; the limit is 67108864"), "{refused}");
 }
 
 /// No body, or the whole of one: what a body needs is asked for as soon as a part of it is there.
