@@ -61,14 +61,15 @@ async fn cpu(bench: &Bench, code: &str) -> Result<f64, Error> {
 /// The program's runs, with and without the checks that the runtime cannot do without.
 fn times(wasm: &[u8], program: &Program, epochs: bool) -> Result<Vec<Duration>, Error> {
     let mut config = Config::new();
-    config.epoch_interruption(epochs).max_wasm_stack(mayfly::limits::WASM_STACK_BYTES);
+    config.epoch_interruption(epochs);
+    config.async_stack_size(mayfly::limits::FIBER_STACK_BYTES).max_wasm_stack(mayfly::limits::WASM_STACK_BYTES);
     let engine = Engine::new(&config)?;
     let module = Module::new(&engine, wasm)?;
     let prepared = Linker::new(&engine).instantiate_pre(&module)?;
     let modules = program.modules.iter().map(|module| (module.name.as_str(), module.bytecode.as_slice())).collect();
     let stimulus = Stimulus { now_ms: 0.0, elapsed_ms: 0.0, seed: [7; 32] };
     let mut frame = Vec::new();
-    Start { stimulus, heap_bytes_max: 60 << 20, is_request: false, input: b"null", body: b"", modules }
+    Start { stimulus, tools: "", heap_bytes_max: 60 << 20, is_request: false, input: b"null", body: b"", modules }
         .write(&mut frame);
     let mut samples = Vec::new();
     for _ in 0..RUNS * 3 {

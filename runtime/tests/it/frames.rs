@@ -7,6 +7,7 @@ const STIMULUS: Stimulus = Stimulus { now_ms: 1.5, elapsed_ms: 0.25, seed: [7; 3
 #[test]
 fn what_is_written_is_read_back() {
     let start = Start {
+        tools: "shop notes",
         stimulus: STIMULUS,
         heap_bytes_max: 9,
         is_request: true,

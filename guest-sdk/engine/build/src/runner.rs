@@ -103,6 +103,7 @@ pub fn try_file(wasm: &[u8], arguments: &[&str]) -> Result<()> {
     let modules = modules.iter().map(|(name, bytecode)| (*name, bytecode.as_slice())).collect();
     let mut frame = vec![];
     Start {
+        tools: "",
         stimulus: stimulus(0),
         heap_bytes_max: memory_mib * MIB,
         is_request: false,
