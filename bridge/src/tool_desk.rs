@@ -61,7 +61,11 @@ fn tell(toolbox: &Toolbox, ask: tools_ask::Reader<'_>, mut to: tools_answer::Bui
                 Err(unknown) => to.set_unknown(unknown.to_string()),
             }
         }
-        tools_ask::Declarations(()) => to.set_declarations(catalogue.declarations()),
+        tools_ask::Declarations(()) => {
+            let names = catalogue.sources().iter().map(|source| source.name());
+            let globals: String = names.map(|name| format!("declare const {name}: typeof tools.{name};\n")).collect();
+            to.set_declarations(format!("{}{globals}", catalogue.declarations()));
+        }
     }
     Ok(())
 }

@@ -94,7 +94,7 @@ fn each_mistake_says_where_and_what_to_do() {
         (mistakes("").remove(0), "/acme.toml:1: the file has no `tenant`"),
         (mistakes("tenant = \"a/b\"").remove(0), "`a/b` is no tenant name"),
         (one("[[token]]\nsha256 = \"mf_abc\"\n"), ":3: `sha256` is not 64 hexadecimal digits\n  hint: `mayfly token new`"),
-        (one("[[tools]]\nname = \"github\"\nopenapi = \"x\"\n"), ":2: [[tools]] come in a later version"),
+        (one("[[tools]]\nname = \"github\"\nopenapi = \"x\"\n"), "x cannot be read: entity not found"),
         (one("[token]\n"), ":2: `token` is not a list of tables\n  hint: write [[token]]"),
         (rule("allow = \"https://x.test/**\"\ndeny = \"https://x.test/**\""), ":5: this [[rule]] has both `allow` and `deny`"),
         (rule("allow = \"https://x.test/**\"\nalow = \"\""), ":5: unknown key `alow`\n  hint: did you mean `allow`?"),

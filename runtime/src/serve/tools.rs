@@ -11,7 +11,9 @@ use http::Request;
 use url::form_urlencoded;
 
 /// What every script finds, whatever its tenant.
-pub const GLOBALS: &str = include_str!("../../../guest-sdk/types/mayfly.d.ts");
+const GLOBALS: &str = include_str!("../../../guest-sdk/types/mayfly.d.ts");
+/// The tenant's own declaration takes the place of this one.
+const ANY_TOOLS: &str = "declare const tools: { [name: string]: ToolNamespace };\n";
 
 pub(super) async fn search<B>(local: &Local, request: &Request<B>, request_id: &str) -> Result<Reply, Problem> {
     let token = token(request.headers())?;
@@ -36,5 +38,5 @@ pub(super) async fn search<B>(local: &Local, request: &Request<B>, request_id: &
 pub(super) async fn types<B>(local: &Local, request: &Request<B>, request_id: &str) -> Result<Reply, Problem> {
     let token = token(request.headers())?;
     let asker = Asker { token: token.as_bytes(), request_id };
-    Ok(respond::types(&format!("{GLOBALS}\n{}", local.bridge.tool_declarations(asker).await?)))
+    Ok(respond::types(&format!("{}\n{}", GLOBALS.replace(ANY_TOOLS, ""), local.bridge.tool_declarations(asker).await?)))
 }

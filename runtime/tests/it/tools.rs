@@ -81,15 +81,16 @@ fn a_script_calls_tools_and_their_key_stays_in_the_bridge() {
     let server = server(&upstream);
     let code = "const one = await tools.shop.orders.get({ id: 7 });
         const made = await shop.orders.create({ sku: 'net', count: 2 });
-        const said = await plain.echo({ word: 'a/../b', loud: true });
+        const said = await plain.echo({ word: 'a b/c', loud: true });
         return [one, made, said, await shop.text(), await shop.nothing() === undefined, [...await codemode.shop.bytes()]]";
     let expected = json!([
         { "line": "GET /v1/orders/7 HTTP/1.1", "keyed": true, "body": "" },
         { "line": "POST /v1/orders HTTP/1.1", "keyed": true, "body": "{\"count\":2,\"sku\":\"net\"}" },
-        { "line": "POST /echo/a%2F..%2Fb HTTP/1.1", "keyed": false, "body": "{\"loud\":true}" },
+        { "line": "POST /echo/a%20b%2Fc HTTP/1.1", "keyed": false, "body": "{\"loud\":true}" },
         "plain words", true, [1, 2, 3],
     ]);
     let object = server.run(code, json!(null));
+    assert_eq!(object["status"], "completed", "{object:#}");
     let mut came = object["result"].clone();
     // The order of a JSON body's members is nobody's promise.
     let body: Value = serde_json::from_str(came[1]["body"].as_str().unwrap()).unwrap();
@@ -150,10 +151,11 @@ fn tools_are_found_and_declared() {
     assert!(found["results"][0]["signature"].as_str().unwrap().contains("sku: string"), "{found}");
     let types = get(&server, "/v1/types");
     assert!(
-        types.head.contains("application/typescript") && types.text.contains("declare const shop"),
+        types.head.contains("application/typescript") && types.text.contains("declare const shop: typeof tools.shop;"),
         "{}",
         types.text
     );
+    assert_eq!(types.text.matches("declare const tools:").count(), 1, "the tenant's own");
     assert_eq!(get(&server, "/v1/tools?limit=0").status, 400);
     assert_eq!(server.request("GET", "/v1/tools?query=x", "", "").status, 401);
 }

@@ -459,7 +459,7 @@ fn read(reply: reply::Reader<'_>) -> Result<Outcome, capnp::Error> {
                 url: failure.get_url()?.to_string()?,
             }
         }
-        reply::Value(_) => panic!("fetch gives no value"),
+        reply::Value(_) | reply::Bytes(_) => panic!("fetch gives no value"),
     };
     Ok(Outcome {
         got,
