@@ -52,6 +52,8 @@ pub fn measure(table: &mut Table) -> Result<(), Error> {
             client.send(Request::put(format!("/v1/scripts/{name}")).body(Full::from(body))?).await?;
         }
         hello(table, &server).await?;
+        // The server closes connections that nothing comes on.
+        let mut client = Client::connect(server.address, &deployer).await?;
         streams(table, &mut client).await
     })
 }
