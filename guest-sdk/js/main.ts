@@ -7,6 +7,7 @@ import { install as installViews } from "./views.ts";
 
 export { start } from "./run.ts";
 export { deliver, waiting } from "./pending.ts";
+export { asyncFrame } from "./async-frames.ts";
 export { describe } from "./errors.ts";
 export { unhandled as uncaught } from "./uncaught.ts";
 

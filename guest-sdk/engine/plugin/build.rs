@@ -20,7 +20,7 @@ fn main() {
     let mut list = String::from("&[\n");
     for name in &names {
         let source = fs::read_to_string(sources.join(name)).expect("the prelude is readable");
-        let transpiled = mayfly_transpiler::transpile(name, &source)
+        let transpiled = mayfly_transpiler::transpile_prelude(name, &source)
             .unwrap_or_else(|refused| panic!("{name}:{}:{}: {}", refused.line, refused.column, refused.message));
         let stem = name.trim_end_matches(".ts");
         fs::write(Path::new(&out).join(format!("{stem}.js")), transpiled.javascript).expect("OUT_DIR is writable");

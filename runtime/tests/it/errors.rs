@@ -192,3 +192,79 @@ fn a_property_of_an_error_that_misbehaves_harms_nobody() {
         assert!(told.message.len() < 40_000 && told.stack.len() < 40_000, "{source}");
     }
 }
+
+/// The frames of the one error that the script logs.
+fn frames(source: &str) -> Vec<String> {
+    let logs = logs(source);
+    logs[0].lines().skip(1).map(|line| line.trim().to_owned()).collect()
+}
+
+#[test]
+fn functions_that_wait_are_in_the_stack() {
+    let source = "type Order = { id: number };\nclass Client {\n  async get(path: string): Promise<Order> {\n    await null;\n    \
+                  return this.parse(path);\n  }\n  parse(path: string): Order {\n    throw new TypeError(path);\n  }\n}\n\
+                  const load = async (id: number) => {\n  const order = await new Client().get(`/${id}`);\n  return order;\n};\n\
+                  try {\n  await Promise.all([1, 2].map(async (id) => {\n    await load(id);\n  }));\n} catch (error) {\n  \
+                  console.log((error as Error).stack);\n}";
+    let expected = [
+        "at parse (main.ts:8:15)",
+        "at get (main.ts:5:17)",
+        "at async load (main.ts:12:17)",
+        "at async main.ts:17:5",
+        "at async default (main.ts:16:3)",
+    ];
+    assert_eq!(frames(source), expected);
+}
+
+#[test]
+fn a_function_is_in_the_stack_once_whether_it_waited_or_not() {
+    let recursion = |first: &str| {
+        format!(
+            "async function down(n: number): Promise<void> {{\n  {first}\n  if (n === 0) throw new Error('x');\n  await down(n - 1);\n}}\n\
+             try {{ await down(2) }} catch (e) {{ console.log(e.stack) }}"
+        )
+    };
+    let waited = ["at down (main.ts:3:26)", "at async down (main.ts:4:3)", "at async down (main.ts:4:3)"];
+    assert_eq!(frames(&recursion("await null;"))[..3], waited);
+    assert_eq!(frames(&recursion("await null;"))[3..], ["at async default (main.ts:6:7)"]);
+    // QuickJS tells a call by what its arguments computed last.
+    let straight = ["at down (main.ts:3:26)", "at down (main.ts:4:18)", "at down (main.ts:4:18)", "at default (main.ts:6:13)"];
+    assert_eq!(frames(&recursion("")), straight);
+}
+
+#[test]
+fn an_error_that_is_caught_and_thrown_on_keeps_its_frames() {
+    let source = "const fail = async () => { await null; throw new Error('x') };\n\
+                  const on = async () => { try { await fail() } catch (e) { console.log('seen'); throw e } };\n\
+                  try { await on() } catch (e) { console.log(e.stack) }";
+    let stack = &logs(source)[1];
+    let expected =
+        "log: Error: x\n    at fail (main.ts:1:50)\n    at async on (main.ts:2:32)\n    at async default (main.ts:3:7)";
+    assert_eq!(stack, expected);
+}
+
+#[test]
+fn a_refused_call_and_a_cause_are_told_with_those_that_waited() {
+    let told = error(
+        "const get = async () => {\n  await null;\n  return await fetch('https://a.example/');\n};\n\
+         const page = async () => {\n  try { await get() } catch (cause) { throw new Error('no page', { cause }) }\n};\nawait page();",
+    );
+    let lines: Vec<&str> = told.stack.lines().map(str::trim).collect();
+    assert_eq!(lines[..2], ["at page (main.ts:6:49)", "at async default (main.ts:8:1)"], "{}", told.stack);
+    assert!(lines[2].starts_with("Caused by: PolicyError"), "{}", told.stack);
+    assert_eq!(lines[3..], ["at get (main.ts:3:16)", "at async page (main.ts:6:9)"], "{}", told.stack);
+}
+
+#[test]
+fn frames_of_waiting_functions_have_an_end_and_no_name_of_ours() {
+    let deep = "Error.stackTraceLimit = 5; const down = async (n) => { await null; if (n === 0) throw new Error('x'); await down(n - 1) };\n\
+                try { await down(100) } catch (e) { console.log(e.stack) }";
+    assert_eq!(frames(deep).len(), 5);
+    assert_eq!(result("Object.getOwnPropertyNames(globalThis).filter((name) => name.includes('mayfly'))"), "[]");
+    // What a script makes of its stack is its own.
+    let own = "const e = new Error('x'); e.stack = 'x\\n    mine'; try { await Promise.reject(e) } catch (e) { return e.stack }";
+    assert_eq!(result(own), r#""x\n    mine""#);
+    let frozen =
+        "const e = Object.freeze(new Error('x')); try { await Promise.reject(e) } catch (e) { return e.message }";
+    assert_eq!(result(frozen), r#""x""#);
+}

@@ -11,6 +11,13 @@
 
 #![forbid(unsafe_code)]
 
+/// What transpiled scripts call when an error leaves an `await` (`transpiler/src/awaits.rs`): a binding of the engine's that
+/// is no property of the global object.
+pub const ASYNC_FRAME: &str = "__mayfly_async_frame";
+
+/// A place in a text is one number: line times this, plus column.
+pub const PLACE_LINE: f64 = 16_777_216.0;
+
 /// What the guest asks for. A frame is `kind: u8, number: u32, meta: blob, body: blob`; `meta` is JSON (or empty).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]

@@ -5,6 +5,7 @@
 use crate::limits::STACK_BYTES_MAX;
 use crate::modules::{self, Modules, PRELUDE_PREFIX, Sources};
 use crate::natives;
+use mayfly_abi::ASYNC_FRAME;
 use rquickjs::{Context, Ctx, Function, Module, Object, Persistent, Result, Runtime, WriteOptions};
 
 /// Name and source of every prelude module.
@@ -61,6 +62,7 @@ pub fn install(ctx: &Ctx<'_>, mut compiled: Vec<(String, Option<Vec<u8>>)>) -> R
     let entry = |name: &str| -> Result<Persistent<Function<'static>>> {
         Ok(Persistent::save(ctx, exports.get::<_, Function<'_>>(name)?))
     };
+    publish(ctx, exports.get("asyncFrame")?)?;
     Ok(Entries {
         start: entry("start")?,
         deliver: entry("deliver")?,
@@ -68,6 +70,12 @@ pub fn install(ctx: &Ctx<'_>, mut compiled: Vec<(String, Option<Vec<u8>>)>) -> R
         uncaught: entry("uncaught")?,
         waiting: entry("waiting")?,
     })
+}
+
+/// Makes it what transpiled code calls by `ASYNC_FRAME`.
+fn publish<'js>(ctx: &Ctx<'js>, frame: Function<'js>) -> Result<()> {
+    ctx.globals().set(NATIVES, frame)?;
+    ctx.eval(format!("const {ASYNC_FRAME} = globalThis.{NATIVES}; delete globalThis.{NATIVES}; undefined"))
 }
 
 /// Whether a script's module has a name that only the prelude may have.

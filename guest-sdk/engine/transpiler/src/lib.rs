@@ -3,6 +3,7 @@
 //! May touch: nothing but its own memory. Security boundary: no; it is guest work and runs in an isolate of its own.
 
 // A module passes through them in the order of `transpile` below.
+mod awaits;
 mod emit;
 mod fence;
 mod forms;
@@ -14,7 +15,7 @@ mod survey;
 mod wasm;
 
 use oxc_allocator::Allocator;
-use oxc_ast::builder::AstBuilder;
+use oxc_ast::{ast::Program, builder::AstBuilder};
 
 pub use refuse::Refused;
 use survey::Survey;
@@ -32,6 +33,20 @@ pub struct Transpiled {
 ///
 /// `name` is the module's name (`main.ts`); names in `.js`, `.mjs` and `.cjs` keep imports that only look unused.
 pub fn transpile(name: &str, source: &str) -> Result<Transpiled, Refused> {
+    compile(name, source, awaits::tell)
+}
+
+/// The same for the engine's own modules, whose functions are in no stack.
+pub fn transpile_prelude(name: &str, source: &str) -> Result<Transpiled, Refused> {
+    compile(name, source, |_, _, _, _| ())
+}
+
+/// `last` changes the program before it is printed.
+fn compile(
+    name: &str,
+    source: &str,
+    last: impl for<'a> FnOnce(&'a Allocator, &str, &mut Program<'a>, &AstBuilder<'a>),
+) -> Result<Transpiled, Refused> {
     let text = refuse::plain_text(source)?;
     let arena = Allocator::default();
     let ast = AstBuilder::new(&arena);
@@ -42,6 +57,7 @@ pub fn transpile(name: &str, source: &str) -> Result<Transpiled, Refused> {
     strip::strip(&arena, name, &mut program)?;
     refuse::imports(&program)?;
     forms::normalise(&mut program, &survey, &ast);
+    last(&arena, name, &mut program, &ast);
     Ok(emit::emit(name, &program))
 }
 

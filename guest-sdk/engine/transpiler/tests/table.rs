@@ -99,7 +99,8 @@ fn an_uncalled_main_among_declarations_is_the_default_export() {
         ("function a() {} function b() {}", "export default async function(input) { function a() {} function b() {} }"),
         (
             "async function main() {} await main()",
-            "export default async function(input) { async function main() {} return await main(); }",
+            "export default async function(input) { let $at0 = 0; try { async function main() {} return await ($at0 = 16777242, main()); } catch ($thrown0) \
+             { throw __mayfly_async_frame($thrown0, $at0, \"default\", \"main.ts\", 16777217, 16777254); } }",
         ),
     ]);
 }
@@ -113,7 +114,11 @@ fn bare_statements_become_a_function_that_returns_the_last_expression() {
         ("\"hello\"", "export default async function(input) { return \"hello\"; }"),
         ("'use strict'; 2", "export default async function(input) { return 2; }"),
         ("return 1", "export default async function(input) { return 1; }"),
-        ("const a = await f(); a;;", "export default async function(input) { const a = await f(); return a; }"),
+        (
+            "const a = await f(); a;;",
+            "export default async function(input) { let $at0 = 0; try { const a = await ($at0 = 16777227, f()); return a; } catch ($thrown0) \
+             { throw __mayfly_async_frame($thrown0, $at0, \"default\", \"main.ts\", 16777217, 16777241); } }",
+        ),
         (
             "import { a } from './a'; const b = a(); b",
             "import { a } from \"./a\"; export default async function(input) { const b = a(); return b; }",
@@ -134,17 +139,27 @@ fn bare_statements_become_a_function_that_returns_the_last_expression() {
         ),
         (
             "await go(); async function go() {}",
-            "export default async function(input) { return await go(); async function go() {} }",
+            "export default async function(input) { let $at0 = 0; try { return await ($at0 = 16777217, go()); async function go() {} } catch ($thrown0) \
+             { throw __mayfly_async_frame($thrown0, $at0, \"default\", \"main.ts\", 16777217, 16777251); } }",
         ),
         ("x.y = 1; type T = string", "export default async function(input) { return x.y = 1; }"),
         ("if (a) { return 1 } else { 2 }", "export default async function(input) { if (a) { return 1; } else { 2; } }"),
         ("try { a() } catch {}", "export default async function(input) { try { a(); } catch {} }"),
-        ("for await (const x of y) f(x)", "export default async function(input) { for await (const x of y) f(x); }"),
+        (
+            "for await (const x of y) f(x)",
+            "export default async function(input) { let $at0 = 0; try { for await (const x of ($at0 = 16777217, y)) f(x); } catch ($thrown0) \
+             { throw __mayfly_async_frame($thrown0, $at0, \"default\", \"main.ts\", 16777217, 16777246); } }",
+        ),
         ("throw new Error('x')", "export default async function(input) { throw new Error(\"x\"); }"),
-        ("export {}; await f()", "export default async function(input) { return await f(); }"),
+        (
+            "export {}; await f()",
+            "export default async function(input) { let $at0 = 0; try { return await ($at0 = 16777228, f()); } catch ($thrown0) \
+             { throw __mayfly_async_frame($thrown0, $at0, \"default\", \"main.ts\", 16777217, 16777237); } }",
+        ),
         (
             "const { a } = await import('lodash'); a",
-            "export default async function(input) { const { a } = await import(\"lodash\"); return a; }",
+            "export default async function(input) { let $at0 = 0; try { const { a } = await ($at0 = 16777231, import(\"lodash\")); return a; } catch ($thrown0) \
+             { throw __mayfly_async_frame($thrown0, $at0, \"default\", \"main.ts\", 16777217, 16777256); } }",
         ),
         ("using x = f(); x.y", "export default async function(input) { using x = f(); return x.y; }"),
         ("#!/usr/bin/env mayfly\n1", "export default async function(input) { return 1; }"),
