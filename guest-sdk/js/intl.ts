@@ -22,6 +22,7 @@ const upper = String.prototype.toUpperCase;
 const lower = String.prototype.toLowerCase;
 
 const typed = Object.getPrototypeOf(Uint8Array.prototype) as object;
+const { at } = typed as { at(index: number): unknown };
 const typedLength = Object.getOwnPropertyDescriptor(typed, "length")?.get as () => number;
 
 /** Languages whose letters have other cases than those of the world. */
@@ -68,6 +69,8 @@ const { ofArray, ofTypedArray } = {
     return listText(list, list.length, locales, options);
   },
   ofTypedArray(this: ArrayLike<unknown>, locales?: unknown, options?: unknown): string {
+    // A length of 0 may mean that the buffer is gone; this one throws then.
+    at.call(this, 0);
     return listText(this, typedLength.call(this) as number, locales, options);
   },
 };

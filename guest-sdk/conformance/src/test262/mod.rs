@@ -30,7 +30,7 @@ struct Input<'a> {
 }
 
 /// What the driver gives: the name of what was thrown, or of nothing.
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 struct Told {
     thrown: Option<String>,
     message: Option<String>,
@@ -188,7 +188,7 @@ fn judge_refusal(head: &Frontmatter, refused: &Refused) -> Option<String> {
 
 fn judge(head: &Frontmatter, ended: Ended) -> Option<String> {
     match ended {
-        Ended::Returned(json) => match serde_json::from_str::<Told>(&json) {
+        Ended::Returned(json) => match serde_json::from_str::<Option<Told>>(&json).map(Option::unwrap_or_default) {
             Ok(told) => judge_thrown(head, told.thrown, &told.message.unwrap_or_default()),
             Err(error) => Some(format!("the driver's answer: {error}")),
         },
