@@ -34,6 +34,10 @@ impl Client {
         }
     }
 
+    pub async fn get(&mut self, path: &str) -> Result<Bytes, Error> {
+        self.send(http::Request::get(path).body(Full::default())?).await
+    }
+
     /// One request and the body of its answer; a status that tells of no success is an error.
     pub async fn send(&mut self, request: http::Request<Full<Bytes>>) -> Result<Bytes, Error> {
         let response = self.ask(request).await?;

@@ -2,7 +2,7 @@
 //! May touch: loopback, temporary folders, the release binary beside this one.
 //! Security boundary: no.
 //!
-//!     cargo build --release && cargo run --release -p mayfly-benches [isolate] [guest] [server] [calls] [trigger] [memory] [image]
+//!     cargo build --release && cargo run --release -p mayfly-benches [isolate] [guest] [server] [calls] [tools] [trigger] [memory] [image]
 //!
 //! Exit status 1 when a promise is missed by more than the noise of a shared machine (`table::NOISE`).
 
@@ -14,6 +14,7 @@ mod load;
 mod memory;
 mod server;
 mod table;
+mod tools;
 mod trigger;
 
 use std::process::ExitCode;
@@ -22,12 +23,13 @@ use table::Table;
 type Error = Box<dyn std::error::Error>;
 type Group = (&'static str, fn(&mut Table) -> Result<(), Error>);
 
-const GROUPS: [Group; 7] = [
+const GROUPS: [Group; 8] = [
     ("isolate", isolate::measure),
     ("guest", guest::measure),
     ("image", image::measure),
     ("server", server::measure),
     ("calls", calls::measure),
+    ("tools", tools::measure),
     ("trigger", trigger::measure),
     ("memory", memory::measure),
 ];

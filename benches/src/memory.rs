@@ -44,7 +44,7 @@ pub fn measure(table: &mut Table) -> Result<(), Error> {
 
 /// Proportional resident set of a process: pages that it shares with others, or maps from the engine's file many times
 /// over, are counted once.
-fn resident_kib(pid: &str) -> Result<f64, Error> {
+pub fn resident_kib(pid: &str) -> Result<f64, Error> {
     let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
     let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).ok_or("no Pss")?;
     Ok(line.split_whitespace().next().ok_or("no number")?.parse()?)

@@ -25,9 +25,17 @@ pub struct Server {
 
 impl Server {
     pub fn start(rules: &str) -> Result<Server, Error> {
+        Server::start_with(rules, &[])
+    }
+
+    /// With files beside that of the tenant.
+    pub fn start_with(rules: &str, files: &[(&str, &str)]) -> Result<Server, Error> {
         let folder = tempfile::tempdir()?;
         let (token, sha256) = mayfly_bridge::new_token();
         std::fs::create_dir(folder.path().join("tenants"))?;
+        for (name, text) in files {
+            std::fs::write(folder.path().join("tenants").join(name), text)?;
+        }
         let config = folder.path().join("mayfly.toml");
         std::fs::write(&config, "listen = \"127.0.0.1:0\"\n")?;
         let tenant = format!(

@@ -228,7 +228,8 @@ fn a_function_is_in_the_stack_once_whether_it_waited_or_not() {
     assert_eq!(frames(&recursion("await null;"))[..3], waited);
     assert_eq!(frames(&recursion("await null;"))[3..], ["at async default (main.ts:6:7)"]);
     // QuickJS tells a call by what its arguments computed last.
-    let straight = ["at down (main.ts:3:26)", "at down (main.ts:4:18)", "at down (main.ts:4:18)", "at default (main.ts:6:13)"];
+    let straight =
+        ["at down (main.ts:3:26)", "at down (main.ts:4:18)", "at down (main.ts:4:18)", "at default (main.ts:6:13)"];
     assert_eq!(frames(&recursion("")), straight);
 }
 
