@@ -15,7 +15,11 @@ const INITIALIZED: [&str; 3] = ["2025-11-25", "2025-06-18", "2025-03-26"];
 const VERSION_HEADER: &str = "mcp-protocol-version";
 const META: &str = "_meta";
 const META_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
+const META_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
 const META_SERVER: &str = "io.modelcontextprotocol/serverInfo";
+
+/// Methods that the stateless generation has no more.
+const REMOVED: [&str; 2] = ["initialize", "ping"];
 
 /// How a request is to be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,8 +122,17 @@ pub(crate) fn version_of(message: &Incoming, headers: &HeaderMap) -> Result<Vers
         return Err(Failure::unsupported(version));
     }
     let is_request = message.id.is_some();
-    if is_request && meta.is_none() {
-        let text = format!("`params._meta` has no `{META_VERSION}`");
+    if REMOVED.contains(&message.method.as_str()) {
+        return Err(Failure::no_method(&message.method));
+    }
+    let capabilities = message.params.get(META).and_then(|meta| meta.get(META_CAPABILITIES));
+    let missing = match (meta, capabilities) {
+        (None, _) => Some(META_VERSION),
+        (_, capabilities) if !capabilities.is_some_and(Value::is_object) => Some(META_CAPABILITIES),
+        _ => None,
+    };
+    if let Some(missing) = missing.filter(|_| is_request) {
+        let text = format!("`params._meta` has no `{missing}`");
         return Err(Failure { status: StatusCode::BAD_REQUEST, ..Failure::invalid_params(text) });
     }
     let name = message.params.get("name").and_then(Value::as_str).filter(|_| message.method == "tools/call");
