@@ -220,6 +220,33 @@ pub const ROUTE_HOSTS_MS: u64 = 1_000;
 pub const RUNS_IN_FLIGHT: u32 = 64;
 pub const RUNS_PER_MINUTE: u32 = 6_000;
 
+/// Tools that the caller of a run answers itself: how many, the name of one, and all that is said of them.
+pub const EXTERNAL_TOOLS_MAX: usize = 128;
+pub const EXTERNAL_NAME_BYTES_MAX: usize = 128;
+pub const EXTERNAL_BYTES_MAX: usize = 256 * KIB as usize;
+/// Arguments of all calls of one run that wait for its caller: they are told again with each pause.
+pub const EXTERNAL_ARGS_BYTES_MAX: usize = 10 * MIB as usize;
+/// What a caller says went wrong, for the message of one error.
+pub const EXTERNAL_ERROR_BYTES_MAX: usize = 64 * KIB as usize;
+/// Paused runs of a tenant, and the linear memory of their isolates. Half of what a tenant may have in flight, so that
+/// those that wait leave room for those that run.
+pub const PAUSED_RUNS_MAX: usize = RUNS_IN_FLIGHT as usize / 2;
+pub const PAUSED_BYTES_MAX: u64 = 256 * MIB;
+/// Paused runs of one server, and their memory: each keeps its isolate, and half of those are for runs that run.
+pub const PAUSED_ALL_RUNS_MAX: usize = ISOLATES_MAX as usize / 2;
+pub const PAUSED_ALL_BYTES_MAX: u64 = 2048 * MIB;
+/// How long a run stays paused before it is cancelled, when the configuration does not say less.
+pub const PAUSE_MS: u64 = 15 * 60 * 1_000;
+/// Ended runs that can still be looked at: of a tenant, their run objects as JSON, those of all tenants, and for how long.
+pub const RUNS_KEPT_MAX: usize = 1_000;
+pub const RUNS_KEPT_BYTES_MAX: u64 = 16 * MIB;
+pub const RUNS_KEPT_ALL_BYTES_MAX: u64 = 128 * MIB;
+pub const RUNS_KEPT_MS: u64 = 15 * 60 * 1_000;
+/// What a run that is kept weighs beside its run object.
+pub const RUN_KEPT_BYTES: u64 = 1_024;
+/// A stream of events says that it is still there when nothing has happened for this long.
+pub const EVENTS_QUIET_MS: u64 = 15_000;
+
 /// One HTTP request to the server: source, input and the JSON around them (escaping can double them).
 pub const HTTP_BODY_BYTES_MAX: u64 = 2 * (CEILINGS.source_bytes + CEILINGS.input_bytes) + MIB;
 /// One script to be stored, and the JSON around it.
