@@ -76,7 +76,7 @@ fn line(handle: &RunHandle) -> Line<'_> {
     Line { id, status, created_at_ms: *created_at_ms, script: script.as_deref(), error }
 }
 
-/// Why a run does not go on. `places` are the fields of the request, in the order of its outcomes.
+/// Why a run does not go on. `places` are the fields of the request: its decisions, then its outcomes.
 pub fn not_resumed(why: NotResumed, places: &[String]) -> Problem {
     let field = |place: usize| places.get(place).map_or("outcomes", String::as_str);
     match why {
@@ -86,6 +86,10 @@ pub fn not_resumed(why: NotResumed, places: &[String]) -> Problem {
             Problem::new(ProblemKind::Conflict, format!("the run is {word}; only a paused run can be continued"))
         }
         NotResumed::Nothing => Problem::bad_request("`outcomes`: is empty; say something to a call that waits"),
+        NotResumed::NoDecision { place, call } => Problem::bad_request(format!(
+            "`{}.call`: call {call} waits for no decision; give its result in `outcomes`",
+            field(place)
+        )),
         NotResumed::Unknown { place, call, waiting } => {
             let waiting: Vec<String> = waiting.iter().map(u32::to_string).collect();
             let waiting = waiting.join(", ");

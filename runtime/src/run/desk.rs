@@ -6,7 +6,7 @@ use super::external::Externals;
 use super::handle::{Event, RunHandle, Said};
 use super::object::{CALLS_SHOWN_MAX, CallRecord, RunObject, RunStatus, RunUsage, Verdict};
 use super::shelf::{Place, Runs};
-use crate::isolate::{Answer, Ask, AskKind, ErrorKind, Isolate, Rejection, RunError};
+use crate::isolate::{Answer, Ask, AskKind, ErrorKind, Isolate, Logs, Rejection, RunError};
 use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -84,9 +84,9 @@ impl Desk {
     }
 
     /// Tells what has happened since the last time.
-    pub(super) fn tell(&self, isolate: &Isolate, calls: &[CallRecord]) {
+    pub(super) fn tell(&self, log: &Logs, calls: &[CallRecord]) {
         let (lines, records) = self.told.get();
-        let known = &isolate.logs().lines;
+        let known = &log.lines;
         let logs = known.get(lines..).unwrap_or_default().iter().cloned().map(Event::Log);
         let shown = calls.get(records..calls.len().min(CALLS_SHOWN_MAX)).unwrap_or_default();
         self.handle.tell(logs.chain(shown.iter().cloned().map(Event::Call)));
@@ -140,10 +140,14 @@ impl Desk {
     }
 }
 
-impl CallRecord {
-    /// Of a call that waits for the caller, or that was refused before it did.
-    pub(super) fn external(ask: &Ask, waits: bool) -> CallRecord {
-        CallRecord { verdict: if waits { Verdict::Hold } else { Verdict::Deny }, ..CallRecord::new(ask) }
+impl Taken {
+    /// As with the tenant's own tools, arguments that do not fit are no matter of who may call what.
+    pub(super) fn record(&self, ask: &Ask) -> CallRecord {
+        let verdict = match self {
+            Taken::Waits(_) => Verdict::Hold,
+            Taken::Refused(_) => Verdict::Allow,
+        };
+        CallRecord { verdict, ..CallRecord::new(ask) }
     }
 }
 

@@ -99,13 +99,14 @@ pub(super) async fn drive(
         };
         let (answer, note) = done?;
         note.enter(calls);
+        tell(desk.as_deref(), isolate, calls);
         step = isolate.deliver(number, &answer, began.elapsed().as_secs_f64() * 1000.0).await;
     }
 }
 
 fn tell(desk: Option<&Desk>, isolate: &Isolate, calls: &[CallRecord]) {
     if let Some(desk) = desk {
-        desk.tell(isolate, calls);
+        desk.tell(isolate.logs(), calls);
     }
 }
 
@@ -145,7 +146,7 @@ impl Waiting {
         if let Some(desk) = self.outside.desk.clone()
             && let Some((taken, spent)) = desk.take(&ask)
         {
-            calls.push(CallRecord::external(&ask, matches!(taken, Taken::Waits(_))));
+            calls.push(taken.record(&ask));
             let abortable = Abortable::new(external(ask, taken, desk), registration);
             self.asks.push(Box::pin(async move { (number, abortable.await.ok()) }));
             return spent;

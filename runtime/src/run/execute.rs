@@ -79,10 +79,12 @@ pub async fn execute_at(host: &Host, job: Job, session: &Session, desk: Option<R
     let mut usage = RunUsage::default();
     let mut calls = Vec::new();
     let ended = attempt(host, &job, session, desk.clone(), &mut usage, &mut calls).await;
-    let paused = desk.map_or(Duration::ZERO, |desk| desk.paused());
+    let paused = desk.as_ref().map_or(Duration::ZERO, |desk| desk.paused());
     usage.usage.wall_us = job.began.elapsed().saturating_sub(paused).as_micros() as u64;
     let outcome =
         ended.unwrap_or_else(|error| Outcome { result: Err(error), logs: Logs::default(), usage: Usage::default() });
+    // What the last turn said.
+    desk.iter().for_each(|desk| desk.tell(&outcome.logs, &calls));
     RunObject::new(job.id, outcome, calls, usage)
 }
 

@@ -196,7 +196,10 @@ mod tests {
         assert_eq!(tools.check("any", r#"{"x":1}"#), Ok(()));
         assert_eq!(tools.check("get_one", r#"{"id":1}"#), Ok(()));
         assert!(tools.check("none", "{}").is_err());
-        assert_eq!(tools.check("get_one", r#"{"id":"x"}"#), Err(r#"get_one: id must be an integer, got "x""#.into()));
+        assert_eq!(
+            tools.check("get_one", r#"{"id":"x"}"#),
+            Err(r#"get_one: id must be a whole number, got "x""#.into())
+        );
         let deep = format!("{}1{}", r#"{"id":"#.repeat(500), "}".repeat(500));
         assert!(tools.check("get_one", &deep).unwrap_err().starts_with("get_one: "));
     }

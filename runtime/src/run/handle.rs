@@ -87,11 +87,16 @@ pub struct Stop {
 /// One list of a request to go on, read: `call`, and what is said to it.
 pub type Outcomes = Vec<(u32, Said)>;
 
-/// Why a run does not go on. `Outcome` has the place in the list.
+/// Why a run does not go on; `place` counts decisions, then outcomes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotResumed {
     Is(RunStatus),
     Nothing,
+    /// The call waits for an outcome.
+    NoDecision {
+        place: usize,
+        call: u32,
+    },
     /// No such call waits; these do.
     Unknown {
         place: usize,
@@ -159,11 +164,21 @@ impl RunHandle {
     }
 
     /// Takes outcomes for calls that wait, all or none of them, and lets the run go on. Gives its next stop, and how many
-    /// events there were before.
-    pub fn resume(&self, outcomes: Outcomes) -> Result<(oneshot::Receiver<Stop>, usize), NotResumed> {
+    /// events there were before. No call waits for a decision so far: each of `decisions` is a mistake.
+    pub fn resume(
+        &self,
+        decisions: &[u32],
+        outcomes: Outcomes,
+    ) -> Result<(oneshot::Receiver<Stop>, usize), NotResumed> {
         let mut state = self.state();
         if state.status != RunStatus::Paused {
             return Err(NotResumed::Is(state.status));
+        }
+        if let Some(call) = decisions.first() {
+            return Err(match state.waiting.contains_key(call) {
+                true => NotResumed::NoDecision { place: 0, call: *call },
+                false => state.unknown(0, *call),
+            });
         }
         if outcomes.is_empty() {
             return Err(NotResumed::Nothing);
@@ -174,8 +189,7 @@ impl RunHandle {
                 return Err(NotResumed::TooLarge { place, bytes, limit: self.outcome_bytes_max });
             }
             if !state.waiting.contains_key(call) {
-                let waiting = state.waiting.keys().copied().collect();
-                return Err(NotResumed::Unknown { place, call: *call, waiting });
+                return Err(state.unknown(place, *call));
             }
             if outcomes.iter().take(place).any(|(before, _)| before == call) {
                 return Err(NotResumed::Twice { place, call: *call });
@@ -344,6 +358,10 @@ impl RunHandle {
 }
 
 impl State {
+    fn unknown(&self, place: usize, call: u32) -> NotResumed {
+        NotResumed::Unknown { place, call, waiting: self.waiting.keys().copied().collect() }
+    }
+
     fn has_ended(&self) -> bool {
         !matches!(self.status, RunStatus::Running | RunStatus::Paused)
     }

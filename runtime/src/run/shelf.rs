@@ -132,8 +132,7 @@ impl Runs {
         if shelf.draining {
             return Err(DRAINING.to_owned());
         }
-        let Shelf { tenants, paused: all, .. } = &mut *shelf;
-        let own = &mut tenants.entry(tenant.to_owned()).or_default().paused;
+        let (all, own) = (shelf.paused, shelf.tenants.get(tenant).map_or(Load::default(), |of| of.paused));
         if own.runs >= PAUSED_RUNS_MAX || own.bytes.saturating_add(bytes) > PAUSED_BYTES_MAX {
             return Err(format!(
                 "too many runs of this tenant are paused (at most {PAUSED_RUNS_MAX}, and {} MiB of memory): continue or \
@@ -144,7 +143,8 @@ impl Runs {
         if all.runs >= PAUSED_ALL_RUNS_MAX || all.bytes.saturating_add(bytes) > PAUSED_ALL_BYTES_MAX {
             return Err("too many runs of this server are paused; try again later".to_owned());
         }
-        for load in [own, all] {
+        let Shelf { tenants, paused, .. } = &mut *shelf;
+        for load in [&mut tenants.entry(tenant.to_owned()).or_default().paused, paused] {
             load.runs += 1;
             load.bytes += bytes;
         }
@@ -219,5 +219,100 @@ impl Drop for Place {
             load.bytes = load.bytes.saturating_sub(self.bytes);
         }
         shelf.tidy(&self.tenant);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::isolate::{Logs, Usage};
+    use crate::run::{NotResumed, RunUsage};
+
+    fn begin(runs: &Runs, tenant: &str, id: &str) -> Arc<RunHandle> {
+        runs.begin(New { id, tenant, script: None, detached: false, outcome_bytes_max: 100 })
+    }
+
+    fn object(id: &str, status: RunStatus, bytes: usize) -> RunObject {
+        let result = serde_json::value::to_raw_value(&"x".repeat(bytes)).unwrap();
+        let usage = RunUsage { usage: Usage::default(), ..RunUsage::default() };
+        let object = RunObject::standing(id.to_owned(), status, Logs::default(), Vec::new(), usage);
+        RunObject { result: Some(result), ..object }
+    }
+
+    fn end(runs: &Runs, tenant: &str, id: &str, bytes: usize) {
+        let handle = begin(runs, tenant, id);
+        runs.end(&handle, object(id, RunStatus::Completed, bytes));
+    }
+
+    #[test]
+    fn of_a_tenants_ended_runs_the_oldest_go_first_and_those_under_way_stay() {
+        let runs = Runs::new(Duration::from_secs(1));
+        let under_way = begin(&runs, "acme", "run_0");
+        end(&runs, "evil", "run_1", 10);
+        (0..RUNS_KEPT_MAX + 5).for_each(|number| end(&runs, "acme", &format!("run_1{number:05}"), 10));
+        assert!(runs.find("acme", "run_100004").is_none() && runs.find("acme", "run_100005").is_some());
+        assert!(Arc::ptr_eq(&under_way, &runs.find("acme", "run_0").unwrap()));
+        assert!(runs.find("evil", "run_1").is_some(), "the room of others is their own");
+        assert!(runs.find("evil", "run_100005").is_none(), "and their runs are too");
+        let large = RUNS_KEPT_BYTES_MAX as usize / 2;
+        ["run_2", "run_3"].iter().for_each(|id| end(&runs, "acme", id, large));
+        assert!(runs.find("acme", "run_2").is_none() && runs.find("acme", "run_3").is_some());
+        assert_eq!(runs.list("acme", None, 10, |_| true).len(), 2);
+    }
+
+    #[test]
+    fn where_all_have_too_much_those_who_have_most_give() {
+        let runs = Runs::new(Duration::from_secs(1));
+        end(&runs, "small", "run_0", 10);
+        let large = RUNS_KEPT_BYTES_MAX as usize / 2;
+        let tenants = RUNS_KEPT_ALL_BYTES_MAX / large as u64 + 3;
+        (0..tenants).for_each(|number| end(&runs, &format!("large{number}"), "run_0", large));
+        assert!(runs.find("small", "run_0").is_some());
+        let kept = (0..tenants).filter(|number| runs.find(&format!("large{number}"), "run_0").is_some()).count() as u64;
+        assert!(kept >= tenants - 4 && kept < tenants, "{kept} of {tenants}");
+        assert!(runs.shelf().kept_bytes <= RUNS_KEPT_ALL_BYTES_MAX);
+    }
+
+    #[test]
+    fn an_ended_run_is_gone_after_its_time_and_a_tenant_without_runs_too() {
+        let runs = Runs::new(Duration::from_secs(1));
+        end(&runs, "acme", "run_0", 10);
+        end(&runs, "evil", "run_0", 10);
+        let later = Instant::now() + KEPT + LOOK + LOOK;
+        runs.shelf().make_room("acme", later);
+        assert!(runs.shelf().tenants.is_empty());
+        assert_eq!(runs.shelf().kept_bytes, 0);
+    }
+
+    #[test]
+    fn places_for_paused_runs_are_bounded_by_memory_too_and_come_back() {
+        let runs = Runs::new(Duration::from_secs(1));
+        let half = PAUSED_BYTES_MAX / 2;
+        let first = runs.pause("acme", half).unwrap();
+        let _second = runs.pause("acme", half).unwrap();
+        assert!(runs.pause("acme", 1).is_err());
+        assert!(runs.pause("evil", 1).is_ok());
+        drop(first);
+        assert!(runs.pause("acme", half).is_ok());
+        let others: Vec<_> = (0..PAUSED_ALL_RUNS_MAX).map(|number| runs.pause(&format!("t{number}"), 0)).collect();
+        assert_eq!(others.iter().filter(|place| place.is_err()).count(), 1, "one place is taken already");
+        drop(others);
+        assert_eq!(runs.shelf().tenants.len(), 1);
+    }
+
+    #[test]
+    fn a_run_that_does_not_wait_takes_nothing() {
+        let runs = Runs::new(Duration::from_secs(1));
+        let handle = begin(&runs, "acme", "run_0");
+        let mut said = handle.hold(1, "ask", "{}").unwrap();
+        let outcome = || vec![(1, Ok(serde_json::value::to_raw_value(&1).unwrap()))];
+        assert_eq!(handle.resume(&[], outcome()).err(), Some(NotResumed::Is(RunStatus::Running)));
+        handle.stop(object("run_0", RunStatus::Paused, 1));
+        assert!(handle.resume(&[], outcome()).is_ok());
+        assert_eq!(said.try_recv().unwrap().unwrap().get(), "1");
+        assert_eq!(handle.resume(&[], outcome()).err(), Some(NotResumed::Is(RunStatus::Running)));
+        handle.stop(object("run_0", RunStatus::Paused, 1));
+        let waiting = Vec::new();
+        assert_eq!(handle.resume(&[], outcome()).err(), Some(NotResumed::Unknown { place: 0, call: 1, waiting }));
     }
 }

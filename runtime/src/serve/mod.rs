@@ -9,6 +9,7 @@ mod hosts;
 mod http;
 mod mcp;
 mod query;
+mod resume;
 mod runs;
 mod scripts;
 mod target;
@@ -17,7 +18,7 @@ mod trigger;
 mod worker;
 
 pub use body::ReplyBody;
-pub(crate) use runs::Said;
+pub(crate) use resume::Said;
 
 use crate::admit::Texts;
 use crate::bridge::Door;

@@ -5,19 +5,17 @@
 use super::events;
 use super::http::{accepts_events, method_not_allowed, permit, read, still_serving, token};
 use super::query::{entries, parameters};
+use super::resume::{Said, resume};
 use super::worker::Local;
 use crate::admit::{self, Admitted, Wishes};
 use crate::bridge::{Admission, Session};
 use crate::isolate::{ErrorKind, Logs, Outcome, RunError, Usage};
 use crate::limits::{HTTP_BODY_BYTES_MAX, HTTP_BODY_MS};
 use crate::respond::{self, Problem, ProblemKind, Reply};
-use crate::run::{self, Desk, New, Outcomes, RunHandle, RunObject, RunStatus, RunUsage, Runs, Stop};
+use crate::run::{self, Desk, New, RunHandle, RunObject, RunStatus, RunUsage, Runs, Stop};
 use http::header::HeaderValue;
 use http::{Method, Request};
 use hyper::body::Incoming as Body;
-use mayfly_schemas::limits::EXTERNAL_ERROR_BYTES_MAX;
-use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -151,7 +149,7 @@ pub(super) struct Going {
 }
 
 impl Going {
-    fn new(handle: Arc<RunHandle>, stop: oneshot::Receiver<Stop>, seen: usize) -> Going {
+    pub fn new(handle: Arc<RunHandle>, stop: oneshot::Receiver<Stop>, seen: usize) -> Going {
         Going { handle, stop, seen, waiting: true }
     }
 
@@ -273,69 +271,6 @@ async fn last(stop: oneshot::Receiver<Stop>, handle: &RunHandle) -> bytes::Bytes
         next = handle.next_stop();
     }
     handle.json()
-}
-
-/// The body of `POST /v1/runs/{id}/continue`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Said {
-    #[serde(default)]
-    outcomes: Vec<Answered>,
-    #[serde(default)]
-    decisions: Vec<Decision>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Answered {
-    call: u32,
-    #[serde(default, deserialize_with = "present")]
-    value: Option<Box<RawValue>>,
-    error: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Decision {
-    call: u32,
-    #[allow(dead_code)] // Read where calls wait for approval; so far none does.
-    approve: bool,
-}
-
-/// `null` is a value, and not the same as none.
-fn present<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Box<RawValue>>, D::Error> {
-    Box::<RawValue>::deserialize(value).map(Some)
-}
-
-/// Lets a paused run go on.
-pub(super) fn resume(handle: Arc<RunHandle>, said: Said) -> Result<Going, Problem> {
-    if let Some((at, Decision { call, .. })) = said.decisions.iter().enumerate().next() {
-        return Err(Problem::bad_request(format!(
-            "`decisions[{at}].call`: call {call} waits for no decision; give its result in `outcomes`"
-        )));
-    }
-    let mut places = Vec::new();
-    let mut outcomes: Outcomes = Vec::new();
-    for (at, Answered { call, value, error }) in said.outcomes.into_iter().enumerate() {
-        let said = match (value, error) {
-            (Some(value), None) => Ok(value),
-            (None, Some(mut error)) => {
-                error.truncate(error.floor_char_boundary(EXTERNAL_ERROR_BYTES_MAX));
-                Err(error)
-            }
-            (Some(_), Some(_)) => {
-                return Err(Problem::bad_request(format!("`outcomes[{at}]`: give `value` or `error`, and not both")));
-            }
-            (None, None) => {
-                return Err(Problem::bad_request(format!("`outcomes[{at}]`: has neither `value` nor `error`")));
-            }
-        };
-        places.push(format!("outcomes[{at}]"));
-        outcomes.push((call, said));
-    }
-    let resumed = handle.resume(outcomes).map_err(|why| respond::not_resumed(why, &places));
-    let (stop, seen) = resumed?;
-    Ok(Going::new(handle, stop, seen))
 }
 
 #[cfg(test)]
