@@ -304,7 +304,7 @@ fn a_run_is_its_own_tenants_and_an_auditor_only_looks() {
 
 #[test]
 fn a_tenant_pauses_so_many_runs_and_others_still_can() {
-    let folder = folder("", "runs_in_flight = 1000\n");
+    let folder = folder("", "");
     let (acme, evil) =
         (tenant(folder.path(), "acme", "[limits]\nruns_in_flight = 100\n"), tenant(folder.path(), "evil", ""));
     let server = Server::start_by(mayfly(), folder);
