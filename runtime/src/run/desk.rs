@@ -19,7 +19,6 @@ pub struct Desk {
     external: Externals,
     /// Log lines and calls that were told.
     told: Cell<(usize, usize)>,
-    paused: Cell<Duration>,
 }
 
 /// What became of a call of an external tool.
@@ -38,12 +37,12 @@ pub(super) struct Pause {
 
 impl Desk {
     pub fn new(handle: Arc<RunHandle>, runs: Arc<Runs>, external: Externals) -> Desk {
-        Desk { handle, runs, external, told: Cell::default(), paused: Cell::default() }
+        Desk { handle, runs, external, told: Cell::default() }
     }
 
     /// How long the run was paused in all.
     pub fn paused(&self) -> Duration {
-        self.paused.get()
+        self.handle.paused()
     }
 
     /// `work`, unless the run is cancelled before it is done.
@@ -126,11 +125,10 @@ impl Desk {
         Ok(Some(Pause { since, until: since + self.runs.pause_max(), _place: place }))
     }
 
-    /// The run goes on. Gives how long it waited.
+    /// The run goes on. Gives how long it waited, until it was its turn again.
     pub(super) fn resumed(&self, pause: Pause) -> Duration {
-        let waited = pause.since.elapsed();
-        self.paused.set(self.paused.get() + waited);
-        waited
+        self.handle.goes_on();
+        pause.since.elapsed()
     }
 
     /// Nobody came.

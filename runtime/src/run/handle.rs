@@ -9,7 +9,7 @@ use mayfly_schemas::limits::EXTERNAL_ARGS_BYTES_MAX;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -56,6 +56,9 @@ struct State {
     error: Option<Box<RawValue>>,
     /// Why it is to end.
     reason: Option<String>,
+    /// How long it was paused, up to the pause that it is in now.
+    paused: Duration,
+    paused_since: Option<Instant>,
 }
 
 struct Waiting {
@@ -126,6 +129,8 @@ impl RunHandle {
             json: None,
             error: None,
             reason: None,
+            paused: Duration::ZERO,
+            paused_since: None,
         };
         RunHandle {
             id: id.to_owned(),
@@ -239,7 +244,7 @@ impl RunHandle {
             }
         }
         let usage = Usage {
-            wall_us: self.began.elapsed().as_micros() as u64,
+            wall_us: self.began.elapsed().saturating_sub(self.paused()).as_micros() as u64,
             calls: u32::try_from(calls.len()).unwrap_or(u32::MAX),
             ..Usage::default()
         };
@@ -278,6 +283,18 @@ impl RunHandle {
             Arc::make_mut(&mut self.state().events).extend(events);
             self.news.send_replace(());
         }
+    }
+
+    /// How long it was paused in all.
+    pub(super) fn paused(&self) -> Duration {
+        let state = self.state();
+        state.paused + state.paused_since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    /// Its pause is over.
+    pub(super) fn goes_on(&self) {
+        let mut state = self.state();
+        state.paused += state.paused_since.take().map_or(Duration::ZERO, |since| since.elapsed());
     }
 
     /// A call waits for the caller from now on.
@@ -339,7 +356,10 @@ impl RunHandle {
         state.json = Some(json.clone());
         Arc::make_mut(&mut state.events).push(Event::Stop);
         let events = match status {
-            RunStatus::Paused => state.events.clone(),
+            RunStatus::Paused => {
+                state.paused_since = Some(Instant::now());
+                state.events.clone()
+            }
             // Streams that lag behind keep them; nobody else needs them.
             _ => {
                 state.waiting.clear();

@@ -100,6 +100,10 @@ impl Runs {
         let mut shelf = self.shelf();
         if let Some(of) = shelf.tenants.get_mut(&handle.tenant) {
             of.runs.remove(&handle.id);
+            let place = of.ended.iter().rposition(|ended| ended.id == handle.id);
+            let bytes = place.and_then(|place| of.ended.remove(place)).map_or(0, |ended| ended.bytes);
+            of.kept_bytes = of.kept_bytes.saturating_sub(bytes);
+            shelf.kept_bytes = shelf.kept_bytes.saturating_sub(bytes);
         }
         shelf.tidy(&handle.tenant);
     }
@@ -282,6 +286,18 @@ mod tests {
         runs.shelf().make_room("acme", later);
         assert!(runs.shelf().tenants.is_empty());
         assert_eq!(runs.shelf().kept_bytes, 0);
+    }
+
+    #[test]
+    fn a_run_that_is_forgotten_leaves_nothing_behind() {
+        let runs = Runs::new(Duration::from_secs(1));
+        let (ended, under_way) = (begin(&runs, "acme", "run_0"), begin(&runs, "acme", "run_1"));
+        runs.end(&ended, object("run_0", RunStatus::Completed, 10));
+        runs.forget(&ended);
+        runs.forget(&under_way);
+        runs.end(&under_way, object("run_1", RunStatus::Cancelled, 10));
+        assert!(runs.find("acme", "run_0").is_none() && runs.find("acme", "run_1").is_none());
+        assert_eq!((runs.shelf().kept_bytes, runs.shelf().tenants.len()), (0, 0));
     }
 
     #[test]

@@ -214,6 +214,8 @@ impl Begun {
         if !streams && !self.detached {
             return Ok(respond::run(self.stopped(caller).await?.json));
         }
+        // As it is now, whatever it comes to while the bridge looks at the token: who does not wait counts on `running`.
+        let now = self.going.handle.json();
         // What happens is told at once.
         confirm(caller, &self.session, &self.going.handle).await?;
         let Begun { mut going, .. } = self;
@@ -221,7 +223,7 @@ impl Begun {
             return Ok(events::stream(going));
         }
         going.let_go();
-        Ok(respond::begun(&going.handle.id, going.handle.json()))
+        Ok(respond::begun(&going.handle.id, now))
     }
 
     /// How the run pauses or ends; told only to whom the bridge knows.

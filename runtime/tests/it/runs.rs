@@ -66,11 +66,14 @@ fn whatever_a_run_waits_for_it_is_cancelled() {
     ] {
         let id = server.begin(json!({ "code": code, "external": [{ "name": "ask" }], "wait": false }))["id"].clone();
         server.until(&id, status);
+        std::thread::sleep(Duration::from_millis(200));
         let began = Instant::now();
         let ended = server.cancel(&id).json();
         assert_eq!(ended["status"], "cancelled", "{code}: {ended:#}");
         assert!(began.elapsed() < Duration::from_millis(500), "{code}: {:?}", began.elapsed());
         assert!(ended.get("pending").is_none());
+        let is_short = ended["usage"]["wall_us"].as_u64() < Some(190_000);
+        assert_eq!(is_short, status == "paused", "what it waited for people is not on its clock: {ended:#}");
     }
 }
 
