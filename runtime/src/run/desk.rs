@@ -3,9 +3,10 @@
 //! Security boundary: no; `handle.rs` is.
 
 use super::external::Externals;
-use super::handle::{Event, RunHandle, Said};
+use super::handle::RunHandle;
 use super::object::{CALLS_SHOWN_MAX, CallRecord, RunObject, RunStatus, RunUsage, Verdict};
 use super::shelf::{Place, Runs};
+use super::told::{Event, Said};
 use crate::isolate::{Answer, Ask, AskKind, ErrorKind, Isolate, Logs, Rejection, RunError};
 use std::cell::Cell;
 use std::sync::Arc;

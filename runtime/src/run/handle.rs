@@ -2,8 +2,9 @@
 //! May touch: nothing.
 //! Security boundary: yes. An outcome is taken once, for a call that waits, and only while the run is paused.
 
-use super::object::{CallRecord, PendingCall, PendingReason, RunObject, RunStatus, RunUsage, Verdict};
-use crate::isolate::{LogLine, Logs, Usage};
+use super::object::{PendingCall, PendingReason, RunObject, RunStatus, RunUsage, Verdict};
+use super::told::{Event, New, NotResumed, Outcomes, Said, Stop};
+use crate::isolate::{Logs, Usage};
 use bytes::Bytes;
 use mayfly_schemas::limits::EXTERNAL_ARGS_BYTES_MAX;
 use serde_json::value::RawValue;
@@ -12,9 +13,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
-
-/// What a caller says to one of its calls: the result as JSON, or what went wrong.
-pub type Said = Result<Box<RawValue>, String>;
 
 /// A run, for everybody who asks about it.
 pub struct RunHandle {
@@ -29,17 +27,6 @@ pub struct RunHandle {
     ending: CancellationToken,
     news: watch::Sender<()>,
     state: Mutex<State>,
-}
-
-/// What is known of a run when it begins.
-pub struct New<'a> {
-    pub id: &'a str,
-    pub tenant: &'a str,
-    pub script: Option<String>,
-    /// It goes on when nobody waits for it.
-    pub detached: bool,
-    /// What the caller may say to one call, as JSON.
-    pub outcome_bytes_max: u64,
 }
 
 struct State {
@@ -66,55 +53,6 @@ struct Waiting {
     args: Box<RawValue>,
     since: Instant,
     answer: oneshot::Sender<Said>,
-}
-
-/// What a stream of events tells.
-#[derive(Clone, Debug)]
-pub enum Event {
-    Log(LogLine),
-    Call(CallRecord),
-    /// The run paused or ended.
-    Stop,
-}
-
-/// A run that paused or ended.
-#[derive(Clone)]
-pub struct Stop {
-    pub object: Arc<RunObject>,
-    /// The same as JSON.
-    pub json: Bytes,
-    /// From the beginning up to this stop.
-    pub events: Arc<Vec<Event>>,
-}
-
-/// One list of a request to go on, read: `call`, and what is said to it.
-pub type Outcomes = Vec<(u32, Said)>;
-
-/// Why a run does not go on; `place` counts decisions, then outcomes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NotResumed {
-    Is(RunStatus),
-    Nothing,
-    /// The call waits for an outcome.
-    NoDecision {
-        place: usize,
-        call: u32,
-    },
-    /// No such call waits; these do.
-    Unknown {
-        place: usize,
-        call: u32,
-        waiting: Vec<u32>,
-    },
-    Twice {
-        place: usize,
-        call: u32,
-    },
-    TooLarge {
-        place: usize,
-        bytes: usize,
-        limit: u64,
-    },
 }
 
 impl RunHandle {
@@ -294,7 +232,9 @@ impl RunHandle {
     /// Its pause is over.
     pub(super) fn goes_on(&self) {
         let mut state = self.state();
-        state.paused += state.paused_since.take().map_or(Duration::ZERO, |since| since.elapsed());
+        if let Some(since) = state.paused_since.take() {
+            state.paused += since.elapsed();
+        }
     }
 
     /// A call waits for the caller from now on.

@@ -10,11 +10,13 @@ mod external;
 mod handle;
 mod object;
 mod shelf;
+mod told;
 
 pub use desk::Desk;
 pub use exchange::{Exchange, RequestBody, Response, ResponsePart};
 pub use execute::{Asked, Entropy, Host, Job, execute, execute_at};
 pub use external::{ExternalAsked, Externals};
-pub use handle::{Event, New, NotResumed, Outcomes, RunHandle, Said, Stop};
+pub use handle::RunHandle;
 pub use object::{CallRecord, PendingCall, PendingReason, RunObject, RunStatus, RunUsage, Verdict};
 pub use shelf::Runs;
+pub use told::{Event, New, NotResumed, Outcomes, Said, Stop};

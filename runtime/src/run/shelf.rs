@@ -2,8 +2,9 @@
 //! May touch: nothing; until runs are durable, they live in the memory of this process and die with it.
 //! Security boundary: yes. A run is found under its own tenant only, and no tenant's runs take the room of others.
 
-use super::handle::{New, RunHandle};
+use super::handle::RunHandle;
 use super::object::{RunObject, RunStatus};
+use super::told::New;
 use mayfly_schemas::limits::{
     PAUSED_ALL_BYTES_MAX, PAUSED_ALL_RUNS_MAX, PAUSED_BYTES_MAX, PAUSED_RUNS_MAX, RUN_KEPT_BYTES,
     RUNS_KEPT_ALL_BYTES_MAX, RUNS_KEPT_BYTES_MAX, RUNS_KEPT_MAX, RUNS_KEPT_MS,
@@ -297,7 +298,8 @@ mod tests {
         runs.forget(&under_way);
         runs.end(&under_way, object("run_1", RunStatus::Cancelled, 10));
         assert!(runs.find("acme", "run_0").is_none() && runs.find("acme", "run_1").is_none());
-        assert_eq!((runs.shelf().kept_bytes, runs.shelf().tenants.len()), (0, 0));
+        let shelf = runs.shelf();
+        assert_eq!((shelf.kept_bytes, shelf.tenants.len()), (0, 0));
     }
 
     #[test]
