@@ -12,6 +12,7 @@ pub use trigger::{RememberedScripts, TriggerAsk, Triggered, admit_trigger};
 use crate::bridge::{Admission, Bridge, Session};
 use crate::prepare::{ModuleText, Script};
 use crate::respond::Problem;
+use crate::run::{ExternalAsked, Externals};
 use mayfly_schemas::limits::{LimitsAsked, MODULE_NAME_BYTES_MAX, SCRIPT_MODULES_MAX};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -24,6 +25,18 @@ use std::time::{Duration, Instant};
 pub struct Admitted {
     pub(crate) job: crate::run::Job,
     pub(crate) session: Session,
+    pub(crate) wishes: Wishes,
+}
+
+/// What the caller wants of a run beside its result.
+#[derive(Default)]
+pub(crate) struct Wishes {
+    /// Tools that the caller answers.
+    pub external: Externals,
+    /// `wait: false`: the run goes on when nobody waits for it.
+    pub detached: bool,
+    /// The stored script, as it was asked for.
+    pub script: Option<String>,
 }
 
 /// The body of `POST /v1/runs`.
@@ -39,6 +52,8 @@ pub struct RunRequest {
     input: Option<Box<RawValue>>,
     #[serde(default)]
     limits: LimitsAsked,
+    #[serde(default)]
+    external: Vec<ExternalAsked>,
     #[serde(default)]
     wait: Option<bool>,
 }
@@ -70,14 +85,17 @@ pub async fn admit(
         None => session.admission().await?,
     };
     // The body is looked at only now: to whom a token is unknown, nothing about it is told.
-    let request: RunRequest = read(body)?;
+    let mut request: RunRequest = read(body)?;
+    let external = Externals::read(std::mem::take(&mut request.external), &admission.tools);
+    let external = external.map_err(Problem::bad_request)?;
+    let wishes = Wishes { external, detached: request.wait == Some(false), script: request.script.clone() };
     let stored = match &request.script {
         Some(name) => Some(texts.stored(bridge, &admission.tenant, token, name).await?),
         None => None,
     };
-    let job = request.job(id, &admission, stored, began)?;
+    let job = request.job(id, &admission, &wishes.external, stored, began)?;
     remembered.put(digest, admission);
-    Ok(Admitted { job, session })
+    Ok(Admitted { job, session, wishes })
 }
 
 impl RunRequest {
@@ -85,12 +103,10 @@ impl RunRequest {
         self,
         id: String,
         admission: &Admission,
+        external: &Externals,
         stored: Option<Script>,
         began: Instant,
     ) -> Result<crate::run::Job, Problem> {
-        if self.wait == Some(false) {
-            return Err(Problem::bad_request("`wait`: this version only answers runs that are waited for (true)"));
-        }
         let limits = admission.defaults.with(&self.limits, &admission.ceilings);
         let limits = limits.map_err(|refused| Problem::bad_request(format!("`limits`: {refused}")))?;
         let input = self.input.as_ref().map_or("null", |input| input.get()).to_owned();
@@ -111,7 +127,12 @@ impl RunRequest {
             }
         };
         let asked = crate::run::Asked::Input(input);
-        let (tenant, tools) = (admission.tenant.clone(), admission.tools.clone());
+        let tenant = admission.tenant.clone();
+        let globals = external.globals();
+        let tools = match globals.is_empty() {
+            true => admission.tools.clone(),
+            false => admission.tools.split(' ').chain(globals).collect::<Vec<_>>().join(" ").into(),
+        };
         Ok(crate::run::Job { id, tenant, tools, script, asked, limits, began })
     }
 }

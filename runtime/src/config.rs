@@ -3,7 +3,7 @@
 //! Security boundary: no; operators write it.
 
 use crate::lockdown::Mode;
-use mayfly_schemas::limits::{CEILINGS, DEFAULTS, Limits, LimitsAsked};
+use mayfly_schemas::limits::{CEILINGS, DEFAULTS, Limits, LimitsAsked, PAUSE_MS};
 use mayfly_schemas::strict::{self, Mistake};
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -26,6 +26,8 @@ pub struct Config {
     pub bridge_socket: Option<PathBuf>,
     /// What happens where the machine lacks a layer of the lock-down.
     pub lockdown: Mode,
+    /// How long a run stays paused before it is cancelled.
+    pub pause_ms: u64,
     pub ceilings: Limits,
     pub defaults: Limits,
 }
@@ -54,6 +56,7 @@ struct BridgeTable {
 #[serde(deny_unknown_fields)]
 struct RuntimeTable {
     lockdown: Option<Mode>,
+    pause_ms: Option<Spanned<u64>>,
 }
 
 impl Config {
@@ -97,10 +100,23 @@ impl Config {
             state: folder.join(state(name, &file.state, line)?),
             tenants: folder.join(file.tenants.as_deref().unwrap_or("tenants")),
             bridge_socket: file.bridge.and_then(|bridge| bridge.socket).map(|socket| folder.join(socket)),
-            lockdown: file.runtime.and_then(|runtime| runtime.lockdown).unwrap_or_default(),
+            lockdown: file.runtime.as_ref().and_then(|runtime| runtime.lockdown).unwrap_or_default(),
+            pause_ms: pause_ms(name, file.runtime.and_then(|runtime| runtime.pause_ms), line)?,
             defaults: limits(&file.defaults, DEFAULTS, &ceilings)?,
             ceilings,
         })
+    }
+}
+
+fn pause_ms(name: &str, asked: Option<Spanned<u64>>, line: impl Fn(usize) -> usize) -> Result<u64, Mistake> {
+    let Some(asked) = asked else { return Ok(PAUSE_MS) };
+    match *asked.get_ref() {
+        wanted @ 1..=PAUSE_MS => Ok(wanted),
+        wanted => {
+            let mistake =
+                Mistake::new(name, line(asked.span().start), format!("`pause_ms`: {wanted} is too long or nothing"));
+            Err(mistake.hint(format!("use 1 to {PAUSE_MS}: paused runs wait in memory")))
+        }
     }
 }
 

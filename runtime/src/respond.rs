@@ -2,17 +2,18 @@
 //! May touch: nothing.
 //! Security boundary: yes, towards clients: internal words go to the log, not to them.
 
+mod runs;
 mod scripts;
 mod tools;
 mod triggered;
 
+pub use runs::{begun, listed_runs, not_resumed, run, run_events};
 pub use scripts::{listed_scripts, listed_versions, not_modified, removed, stored, written};
 pub use tools::{accepted, events, found_tools, message, types};
 pub use triggered::{Audience, drop_hop_by_hop, scripted, unanswered};
 
 use crate::bridge::{DoorError, RefusedKind};
 use crate::isolate::{ErrorKind, RunError};
-use crate::run::RunObject;
 use crate::serve::ReplyBody;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
@@ -45,6 +46,8 @@ pub enum ProblemKind {
     /// A condition of the request (`If-Match`, `If-None-Match`) does not hold.
     #[serde(rename = "conflict")]
     PreconditionFailed,
+    /// What is asked for is not in the state for it.
+    Conflict,
     TooLarge,
     Quota,
     Overloaded,
@@ -88,6 +91,12 @@ impl Problem {
         };
         let detail = format!("{place}{}: {}", error.name, error.message);
         Problem { error: Some(Box::new(error)), ..Problem::new(kind, detail) }
+    }
+
+    /// Another request would fare better, without anybody else doing anything.
+    pub fn is_about_the_request(&self) -> bool {
+        use ProblemKind::{BadRequest, Conflict, NotFound, TooLarge};
+        matches!(self.kind, BadRequest | Conflict | NotFound | TooLarge)
     }
 
     pub fn detail(&self) -> &str {
@@ -147,10 +156,6 @@ struct ProblemBody<'a> {
     error: Option<&'a RunError>,
 }
 
-pub fn run(object: &RunObject) -> Reply {
-    json(StatusCode::OK, object)
-}
-
 pub fn problem(problem: &Problem) -> Reply {
     let (status, title) = status(problem.kind);
     let body = ProblemBody {
@@ -200,6 +205,7 @@ fn status(kind: ProblemKind) -> (StatusCode, &'static str) {
         ProblemKind::NotFound => (StatusCode::NOT_FOUND, "Not found"),
         ProblemKind::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"),
         ProblemKind::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "Precondition failed"),
+        ProblemKind::Conflict => (StatusCode::CONFLICT, "Conflict"),
         ProblemKind::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "Too large"),
         ProblemKind::Quota => (StatusCode::TOO_MANY_REQUESTS, "Quota used up"),
         ProblemKind::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "Overloaded"),

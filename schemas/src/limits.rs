@@ -2,6 +2,10 @@
 //! May touch: nothing.
 //! Security boundary: no; the places that use these numbers are.
 
+mod asked;
+
+pub use asked::{LimitRefused, LimitsAsked};
+
 use serde::{Deserialize, Serialize};
 
 /// The limits of one run. In a configuration each field may be left out.
@@ -220,6 +224,33 @@ pub const ROUTE_HOSTS_MS: u64 = 1_000;
 pub const RUNS_IN_FLIGHT: u32 = 64;
 pub const RUNS_PER_MINUTE: u32 = 6_000;
 
+/// Tools that the caller of a run answers itself: how many, the name of one, and all that is said of them.
+pub const EXTERNAL_TOOLS_MAX: usize = 128;
+pub const EXTERNAL_NAME_BYTES_MAX: usize = 128;
+pub const EXTERNAL_BYTES_MAX: usize = 256 * KIB as usize;
+/// Arguments of all calls of one run that wait for its caller: they are told again with each pause.
+pub const EXTERNAL_ARGS_BYTES_MAX: usize = 10 * MIB as usize;
+/// What a caller says went wrong, for the message of one error.
+pub const EXTERNAL_ERROR_BYTES_MAX: usize = 64 * KIB as usize;
+/// Paused runs of a tenant, and the linear memory of their isolates. Half of what a tenant may have in flight, so that
+/// those that wait leave room for those that run.
+pub const PAUSED_RUNS_MAX: usize = RUNS_IN_FLIGHT as usize / 2;
+pub const PAUSED_BYTES_MAX: u64 = 256 * MIB;
+/// Paused runs of one server, and their memory: each keeps its isolate, and half of those are for runs that run.
+pub const PAUSED_ALL_RUNS_MAX: usize = ISOLATES_MAX as usize / 2;
+pub const PAUSED_ALL_BYTES_MAX: u64 = 2048 * MIB;
+/// How long a run stays paused before it is cancelled, when the configuration does not say less.
+pub const PAUSE_MS: u64 = 15 * 60 * 1_000;
+/// Ended runs that can still be looked at: of a tenant, their run objects as JSON, those of all tenants, and for how long.
+pub const RUNS_KEPT_MAX: usize = 1_000;
+pub const RUNS_KEPT_BYTES_MAX: u64 = 16 * MIB;
+pub const RUNS_KEPT_ALL_BYTES_MAX: u64 = 128 * MIB;
+pub const RUNS_KEPT_MS: u64 = 15 * 60 * 1_000;
+/// What a run that is kept weighs beside its run object.
+pub const RUN_KEPT_BYTES: u64 = 1_024;
+/// A stream of events says that it is still there when nothing has happened for this long.
+pub const EVENTS_QUIET_MS: u64 = 15_000;
+
 /// One HTTP request to the server: source, input and the JSON around them (escaping can double them).
 pub const HTTP_BODY_BYTES_MAX: u64 = 2 * (CEILINGS.source_bytes + CEILINGS.input_bytes) + MIB;
 /// One script to be stored, and the JSON around it.
@@ -262,126 +293,3 @@ pub const PREPARE_MEMORY_MIB: u32 = 128;
 /// deepest turn on it has touched stays resident.
 pub const WASM_STACK_BYTES: usize = 3 * 1024 * 1024;
 pub const FIBER_STACK_BYTES: usize = 4 * 1024 * 1024;
-
-/// Limits as somebody wrote them: a field that is absent changes nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LimitsAsked {
-    pub cpu_ms: Option<u64>,
-    pub wall_ms: Option<u64>,
-    pub call_ms: Option<u64>,
-    pub memory_mib: Option<u32>,
-    pub calls: Option<u32>,
-    pub calls_in_flight: Option<u32>,
-    pub source_bytes: Option<u64>,
-    pub input_bytes: Option<u64>,
-    pub result_bytes: Option<u64>,
-    pub log_bytes: Option<u64>,
-    pub log_lines: Option<u32>,
-    pub response_bytes: Option<u64>,
-    pub timers: Option<u32>,
-}
-
-/// One limit asked for that cannot be: zero, or above what is allowed there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LimitRefused {
-    pub name: &'static str,
-    pub asked: u64,
-    pub allowed: u64,
-}
-
-impl std::fmt::Display for LimitRefused {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.asked < self.allowed {
-            return write!(f, "{} = {} is below the minimum {}", self.name, self.asked, self.allowed);
-        }
-        write!(f, "{} = {} is above the limit {}", self.name, self.asked, self.allowed)
-    }
-}
-
-macro_rules! each_limit {
-    ($use:ident) => {
-        $use!(
-            cpu_ms,
-            wall_ms,
-            call_ms,
-            memory_mib,
-            calls,
-            calls_in_flight,
-            source_bytes,
-            input_bytes,
-            result_bytes,
-            log_bytes,
-            log_lines,
-            response_bytes,
-            timers
-        )
-    };
-}
-
-impl Limits {
-    /// These limits with what was asked put in; each must be at most `ceilings`, and none may be zero.
-    pub fn with(mut self, asked: &LimitsAsked, ceilings: &Limits) -> Result<Limits, LimitRefused> {
-        macro_rules! put {
-            ($($name:ident),*) => {$(
-                if let Some(value) = asked.$name {
-                    check(stringify!($name), value.into(), ceilings.$name.into())?;
-                    self.$name = value;
-                }
-            )*};
-        }
-        each_limit!(put);
-        Ok(self)
-    }
-
-    /// Each limit lowered to the ceiling where it is above it.
-    pub fn at_most(mut self, ceilings: &Limits) -> Limits {
-        macro_rules! lower {
-            ($($name:ident),*) => {$( self.$name = self.$name.min(ceilings.$name); )*};
-        }
-        each_limit!(lower);
-        self
-    }
-}
-
-fn check(name: &'static str, asked: u64, ceiling: u64) -> Result<(), LimitRefused> {
-    let least = match name {
-        "memory_mib" => u64::from(MEMORY_MIB_MIN),
-        "calls" | "calls_in_flight" | "log_bytes" | "log_lines" | "timers" => 0,
-        _ => 1,
-    };
-    if asked < least {
-        return Err(LimitRefused { name, asked, allowed: least });
-    }
-    if asked > ceiling {
-        return Err(LimitRefused { name, asked, allowed: ceiling });
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_run_may_lower_a_limit_and_not_raise_it() {
-        let lower = LimitsAsked { cpu_ms: Some(50), ..Default::default() };
-        assert_eq!(DEFAULTS.with(&lower, &DEFAULTS).map(|limits| limits.cpu_ms), Ok(50));
-        let higher = LimitsAsked { cpu_ms: Some(1_001), ..Default::default() };
-        let refused = LimitRefused { name: "cpu_ms", asked: 1_001, allowed: 1_000 };
-        assert_eq!(DEFAULTS.with(&higher, &DEFAULTS), Err(refused.clone()));
-        assert_eq!(refused.to_string(), "cpu_ms = 1001 is above the limit 1000");
-    }
-
-    #[test]
-    fn a_limit_that_no_run_could_start_with_is_refused() {
-        let zero = LimitsAsked { memory_mib: Some(0), ..Default::default() };
-        let refused = DEFAULTS.with(&zero, &CEILINGS).unwrap_err();
-        assert_eq!(refused.to_string(), "memory_mib = 0 is below the minimum 8");
-    }
-
-    #[test]
-    fn no_default_is_above_its_ceiling() {
-        assert_eq!(DEFAULTS.at_most(&CEILINGS), DEFAULTS);
-    }
-}

@@ -41,7 +41,7 @@ test("code calls the tools, which check their input", async () => {
   assert.deepEqual([done.result, done.logs], [[3, "3 of 3"], ["id 3", "[warn] w"]]);
   const wrong = await use({}, "async () => tools.find_user({ name: 1 }).catch((e) => e.message)");
   assert.ok(wrong.status === "completed");
-  assert.match(String(wrong.result), /find_user: the input does not fit[\s\S]*expected string/);
+  assert.match(String(wrong.result), /find_user: (the input does not fit[\s\S]*expected string|name must be a string)/);
 });
 
 test("a failure is told with its place, so that the model can mend it", async () => {

@@ -169,6 +169,30 @@ test("rounds are bounded", fakeOnly, async () => {
   assert.equal(last().status, "cancelled");
 });
 
+test("a stream is followed across the pauses of either server", async () => {
+  const code = "async () => { console.log('one'); const sum = await tools.add({ a: 1, b: 2 }); console.log('two'); return sum; }";
+  const told: unknown[] = [];
+  for await (const event of both.client().stream({ code, external: { add } })) told.push(event.type === "log" ? event.log.text : event.type === "result" ? event.run.result : event.type);
+  assert.deepEqual(told, ["one", "call", "paused", "two", 3]);
+});
+
+test("a paused run is continued by hand, once", async () => {
+  const client = both.client();
+  const external = { ask: { execute: () => "yes" } };
+  const waits = { code: "async () => { const said = await tools.ask({}); await new Promise((r) => setTimeout(r, 100)); return said; }", external };
+  // Nobody waits for it, so that nobody answers by itself.
+  const { id } = await client.run({ ...waits, wait: false });
+  let run = await client.get(id);
+  for (let tries = 0; tries < 100 && run.status !== "paused"; tries += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    run = await client.get(id);
+  }
+  assert.deepEqual(run.pending, [{ call: 1, tool: "ask", args: {}, reason: "external" }]);
+  const done = await client.continue(id, { outcomes: [{ call: 1, value: "no" }] });
+  assert.deepEqual([done.status, done.result], ["completed", "no"]);
+  await assert.rejects(client.continue(id, { outcomes: [{ call: 1, value: "no" }] }), { kind: "conflict", status: 409 });
+});
+
 test("a stream goes on across pauses", fakeOnly, async () => {
   const code = "async () => { console.log('one'); const sum = await tools.add({ a: 1, b: 2 }); console.log('two'); return sum; }";
   for (const size of [1, Infinity]) {

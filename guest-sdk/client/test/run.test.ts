@@ -57,8 +57,8 @@ test("the body has what was asked for, and nothing of the caller's functions", f
   assert.equal(headers["idempotency-key"], "mine");
 });
 
-test("runs are looked at, listed over pages, and cancelled", fakeOnly, async () => {
-  const client = only.client();
+test("runs are looked at, listed over pages, and cancelled", async () => {
+  const client = both.client();
   const first = await client.run({ code: "1" });
   const slow = await client.run({ code: "async () => new Promise(r => setTimeout(r, 100000))", wait: false });
   assert.equal(slow.status, "running");
@@ -66,11 +66,10 @@ test("runs are looked at, listed over pages, and cancelled", fakeOnly, async () 
   assert.equal((await client.cancel(slow.id))?.status, "cancelled");
   const all = new Set<string>();
   for await (const run of client.list({ limit: 1 })) all.add(run.id);
-  assert.equal(all.size, only.server.runs.size);
-  assert.ok(all.size >= 2);
+  assert.ok(all.has(first.id) && all.has(slow.id));
   const cancelled = [];
   for await (const run of client.list({ status: "cancelled" })) cancelled.push(run.id);
-  assert.deepEqual(cancelled, [slow.id]);
+  assert.ok(cancelled.includes(slow.id) && !cancelled.includes(first.id));
   await assert.rejects(client.get("run_none"), { kind: "not_found" });
   for (const id of ["", ".", ".."]) await assert.rejects(client.get(id), TypeError);
   await assert.rejects(client.get("a/../../scripts"), { kind: "not_found" });

@@ -3,7 +3,7 @@
 //! Security boundary: yes, as `admit.rs`: what is believed here for a moment is confirmed before anything is told, and
 //! where it does not hold, no call of the run has reached anything.
 
-use super::{Admitted, BELIEVED, REMEMBERED_MAX, Texts};
+use super::{Admitted, BELIEVED, REMEMBERED_MAX, Texts, Wishes};
 use crate::bridge::{Admission, AdmittedScript, Bridge, DoorError, OpenScript, RefusedKind, Session, Target};
 use crate::prepare::Script;
 use crate::respond::Problem;
@@ -82,7 +82,8 @@ impl Triggered {
     /// The run with the request that it is to answer.
     pub fn admit(self, asked: crate::run::Asked) -> Admitted {
         let Triggered { id, tenant, tools, script, limits, began, session, .. } = self;
-        Admitted { job: crate::run::Job { id, tenant, tools, script, asked, limits, began }, session }
+        let job = crate::run::Job { id, tenant, tools, script, asked, limits, began };
+        Admitted { job, session, wishes: Wishes::default() }
     }
 }
 

@@ -23,7 +23,7 @@ use tokio::net::UnixDatagram;
 #[serde(rename_all = "snake_case")]
 pub enum ToRuntime {
     /// First, with the listening socket, and a second one if `admin`.
-    Start { lockdown: Mode, admin: bool },
+    Start { lockdown: Mode, admin: bool, pause_ms: u64 },
     /// With a connection to the bridge, the answer to one `Connect`.
     Connection,
     /// The answer where there is none.

@@ -95,6 +95,7 @@ pub fn calls(object: &RunObject, paint: Paint) {
         let verdict = match call.verdict {
             Verdict::Allow => paint.green("allow  "),
             Verdict::Deny => paint.red("deny   "),
+            Verdict::Hold => paint.dim("hold   "),
         };
         let status = call.status.map_or_else(|| "-".to_owned(), |status| status.to_string());
         let (method, url, rule) = (plain(&call.method), plain(&call.url), rule(call));

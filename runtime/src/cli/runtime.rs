@@ -16,6 +16,7 @@ use std::collections::VecDeque;
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 pub fn run() -> Result<ExitCode, Failure> {
@@ -23,7 +24,7 @@ pub fn run() -> Result<ExitCode, Failure> {
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     super::log_to_stderr("warn,mayfly=info");
     let executor = executor()?;
-    let (channel, mode, listener, admin_listener) = executor.block_on(start())?;
+    let (channel, Begin { mode, pause, listener, admin_listener }) = executor.block_on(start())?;
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let mut lockdown = begin(mode)?;
     let engine = Engine::load(EngineOptions::default()).map_err(|error| Failure::fault("engine", error))?;
@@ -31,7 +32,7 @@ pub fn run() -> Result<ExitCode, Failure> {
     executor.block_on(async {
         let _ignored = setup::leave_signals_to_parent();
         let (asks, asked) = mpsc::channel(RUNTIME_ASKS_MAX);
-        let options = Options { listener, admin_listener, door: Door::HandedIn(asks), workers };
+        let options = Options { listener, admin_listener, door: Door::HandedIn(asks), workers, pause };
         let fault = |error| Failure::fault("serve", error);
         let server = Server::start(Host::new(engine), options).map_err(fault)?;
         let layers = lockdown.no_calls().map_err(Failure::usage)?;
@@ -46,18 +47,27 @@ pub fn run() -> Result<ExitCode, Failure> {
     })
 }
 
+/// What the supervisor says first.
+struct Begin {
+    mode: Mode,
+    pause: Duration,
+    listener: TcpListener,
+    admin_listener: Option<TcpListener>,
+}
+
 /// The first message. By hand there is none.
-async fn start() -> Result<(Channel, Mode, TcpListener, Option<TcpListener>), Failure> {
+async fn start() -> Result<(Channel, Begin), Failure> {
     let by_hand = |error: std::io::Error| Failure::usage(format!("`mayfly serve` starts the runtime ({error})"));
     let channel = Channel::to_parent().map_err(by_hand)?;
     let message = channel.receive_with_descriptors().await.map_err(by_hand)?;
-    let Some((ToRuntime::Start { lockdown, admin }, descriptors)) = message else {
+    let Some((ToRuntime::Start { lockdown: mode, admin, pause_ms }, descriptors)) = message else {
         return Err(Failure::Fault("the supervisor did not say how to start".into()));
     };
     let mut listeners = descriptors.into_iter().map(TcpListener::from);
     match (listeners.next(), listeners.next()) {
-        (Some(listener), None) if !admin => Ok((channel, lockdown, listener, None)),
-        (Some(listener), Some(second)) if admin => Ok((channel, lockdown, listener, Some(second))),
+        (Some(listener), admin_listener) if admin == admin_listener.is_some() => {
+            Ok((channel, Begin { mode, pause: Duration::from_millis(pause_ms), listener, admin_listener }))
+        }
         _ => Err(Failure::Fault("the supervisor gave other sockets than it said".into())),
     }
 }

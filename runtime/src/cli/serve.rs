@@ -47,7 +47,7 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Some(_) => None,
         None => Some(setup::checked(setup::settings(&config))?),
     };
-    let plan = Plan { lockdown: config.lockdown, listener, admin_listener };
+    let plan = Plan { lockdown: config.lockdown, pause_ms: config.pause_ms, listener, admin_listener };
     executor()?.block_on(supervise(plan, config.bridge_socket, settings, began)).map(|()| ExitCode::SUCCESS)
 }
 

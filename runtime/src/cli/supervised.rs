@@ -24,6 +24,7 @@ const ENVIRONMENT: [&str; 7] =
 /// What every runtime of a server is started with.
 pub struct Plan {
     pub lockdown: Mode,
+    pub pause_ms: u64,
     pub listener: TcpListener,
     pub admin_listener: Option<TcpListener>,
 }
@@ -58,7 +59,8 @@ impl Runtime {
             .map_err(fault)?;
         let listeners: Vec<BorrowedFd> =
             [Some(&plan.listener), plan.admin_listener.as_ref()].into_iter().flatten().map(AsFd::as_fd).collect();
-        let start = ToRuntime::Start { lockdown: plan.lockdown, admin: plan.admin_listener.is_some() };
+        let start =
+            ToRuntime::Start { lockdown: plan.lockdown, admin: plan.admin_listener.is_some(), pause_ms: plan.pause_ms };
         channel.send(&start, &listeners).map_err(fault)?;
         Ok(Runtime { child, channel, ready: false })
     }

@@ -27,6 +27,7 @@ mod engine;
 mod guest;
 mod image;
 mod logs;
+mod meter;
 mod native;
 mod outcome;
 mod positions;

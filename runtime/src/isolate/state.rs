@@ -6,7 +6,7 @@ use super::effect::{self, Answer, Ask, AskKind, ResponseHead, Told};
 use super::engine::Engine;
 use super::guest::{Budget, Guest, Stopped};
 use super::logs::Logs;
-use super::outcome::{self, ErrorKind, Outcome, RunError, Usage};
+use super::outcome::{self, ErrorKind, Outcome, RunError};
 use super::program::Program;
 use mayfly_abi::{Deliver, Start, Stimulus};
 use mayfly_schemas::limits::{Limits, MIB};
@@ -27,10 +27,10 @@ pub struct Origin {
 
 /// A run in progress. All of the script's state is in the guest's linear memory, all of ours in `Ledger`.
 pub struct Isolate {
-    guest: Guest,
+    pub(super) guest: Guest,
     program: Arc<Program>,
     pub(super) ledger: Ledger,
-    budget: Budget,
+    pub(super) budget: Budget,
     response: Option<ResponseHead>,
 }
 
@@ -55,14 +55,14 @@ pub struct Ledger {
     pub(super) limits: Limits,
     pub(super) origin: Origin,
     turns: u64,
-    cpu_used: Duration,
+    pub(super) cpu_used: Duration,
     elapsed_ms: f64,
     /// Asks made and not answered.
     pending: BTreeMap<u32, Pending>,
     /// Calls that wait until fewer are in flight.
     queued: VecDeque<Ask>,
     logs: Logs,
-    calls: u32,
+    pub(super) calls: u32,
     /// The run answers an HTTP request and has not done so yet.
     owes_response: bool,
 }
@@ -342,13 +342,7 @@ impl Isolate {
     }
 
     fn outcome(&mut self, result: Result<Box<RawValue>, RunError>) -> Outcome {
-        let usage = Usage {
-            cpu_us: self.budget.cpu_used.as_micros() as u64,
-            memory_peak_bytes: self.guest.memory_peak_bytes() as u64,
-            calls: self.ledger.calls,
-            ..Usage::default()
-        };
-        Outcome { result, logs: std::mem::take(&mut self.ledger.logs), usage }
+        Outcome { result, logs: std::mem::take(&mut self.ledger.logs), usage: self.usage() }
     }
 }
 

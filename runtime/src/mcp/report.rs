@@ -3,18 +3,26 @@
 //! Security boundary: no.
 
 use super::cut::cut;
-use crate::run::{RunObject, RunStatus, Verdict};
+use crate::run::{PendingCall, RunObject, RunStatus, Verdict};
 use serde_json::{Map, Value, json};
 
 /// Result, log and all, in bytes of JSON; about 6,000 tokens.
 const REPORT_BYTES_MAX: usize = 24_000;
 const LOG_BYTES_MAX: usize = 4_000;
+const PENDING_BYTES_MAX: usize = 16_000;
 const DENIED_MAX: usize = 20;
 
 /// The text, and whether it tells of a failure. Long results are cut in their structure, so that the text stays JSON.
 pub(crate) fn report(object: &RunObject) -> (String, bool) {
-    let failed = object.status != RunStatus::Completed;
+    let failed = !matches!(object.status, RunStatus::Completed | RunStatus::Paused);
     let mut told = Map::new();
+    if object.status == RunStatus::Paused {
+        told.insert("status".into(), "paused".into());
+        told.insert("pending".into(), pending(object));
+        let text = "the script waits for you: do what each pending call asks, then call the tool `continue` with this `run` \
+                    and an outcome for it: { call, value } or { call, error }";
+        told.insert("note".into(), text.into());
+    }
     if let Some(error) = &object.error {
         told.insert("error".into(), serde_json::to_value(error).unwrap_or_default());
     }
@@ -39,12 +47,26 @@ pub(crate) fn report(object: &RunObject) -> (String, bool) {
         let (result, was_cut) = cut(result, REPORT_BYTES_MAX.saturating_sub(used));
         told.insert("result".into(), result);
         if was_cut {
-            let text = "the result was too long and is cut; return less, or only the part that you need";
+            let text = format!(
+                "the result was too long and is cut; return less, or only the part that you need (GET /v1/runs/{} has it whole, \
+                 for a while)",
+                object.id
+            );
             told.insert("note".into(), text.into());
         }
-    } else if !failed {
+    } else if object.status == RunStatus::Completed {
         told.insert("result".into(), Value::Null);
     }
     told.insert("run".into(), object.id.as_str().into());
     (Value::from(told).to_string(), failed)
+}
+
+/// All of them, with their arguments as far as there is room: without its number no call could be answered.
+fn pending(object: &RunObject) -> Value {
+    let room = PENDING_BYTES_MAX / object.pending.len().max(1);
+    let one = |waiting: &PendingCall| {
+        let (args, _) = cut(serde_json::from_str(waiting.args.get()).unwrap_or_default(), room);
+        json!({ "call": waiting.call, "tool": waiting.tool, "args": args, "reason": waiting.reason })
+    };
+    object.pending.iter().map(one).collect()
 }

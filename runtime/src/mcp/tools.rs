@@ -4,9 +4,9 @@
 
 use super::message::Failure;
 use crate::bridge::ToolsFound;
+use crate::serve::Said;
 use mayfly_schemas::limits::{TOOL_DESCRIBE_PATHS_MAX, TOOL_HITS, TOOL_HITS_MAX, TOOL_QUERY_CHARS_MAX};
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
 
@@ -54,12 +54,55 @@ pub(crate) fn listed() -> Value {
                 "annotations": { "readOnlyHint": false, "destructiveHint": true, "idempotentHint": false, "openWorldHint": true },
                 "description": "Runs TypeScript in a fresh sandbox. Call tools as `await tools.<path>({ ... })`, several at once with \
                                 Promise.all, and return a small result: the last expression, or `return`. Errors can be caught; an \
-                                uncaught one comes back with its line. Gives { result, error, logs, denied }.",
+                                uncaught one comes back with its line. Gives { result, error, logs, denied }; or { status: \"paused\", \
+                                run, pending } when it waits for you: see `continue`.",
                 "inputSchema": {
                     "type": "object", "required": ["code"], "additionalProperties": false,
                     "properties": {
                         "code": { "type": "string", "description": "statements with top-level await, or a function of `input`" },
                         "input": { "description": "any JSON, given to the function" },
+                        "external": {
+                            "type": "array",
+                            "description": "functions that you answer yourself, such as ask_user: the script calls them as \
+                                            `await tools.ask_user({ ... })` and pauses until you `continue` it",
+                            "items": {
+                                "type": "object", "required": ["name"], "additionalProperties": false,
+                                "properties": {
+                                    "name": { "type": "string" }, "description": { "type": "string" },
+                                    "input_schema": { "type": "object" }, "output_schema": { "type": "object" },
+                                },
+                            },
+                        },
+                    },
+                },
+            },
+            {
+                "name": "continue", "title": "Continue a paused run",
+                "annotations": { "readOnlyHint": false, "destructiveHint": true, "idempotentHint": false, "openWorldHint": true },
+                "description": "Answers calls that a paused run waits for, and lets it go on. Answer all of `pending`, or some. \
+                                Gives what `execute` gives.",
+                "inputSchema": {
+                    "type": "object", "required": ["run"], "additionalProperties": false,
+                    "properties": {
+                        "run": { "type": "string", "description": "the `run` of the paused run" },
+                        "outcomes": {
+                            "type": "array",
+                            "items": {
+                                "type": "object", "required": ["call"], "additionalProperties": false,
+                                "properties": {
+                                    "call": { "type": "integer", "description": "its number in `pending`" },
+                                    "value": { "description": "any JSON: what the call returns" },
+                                    "error": { "type": "string", "description": "instead of a value: the call throws it" },
+                                },
+                            },
+                        },
+                        "decisions": {
+                            "type": "array", "description": "for calls whose reason is approval",
+                            "items": {
+                                "type": "object", "required": ["call", "approve"], "additionalProperties": false,
+                                "properties": { "call": { "type": "integer" }, "approve": { "type": "boolean" } },
+                            },
+                        },
                     },
                 },
             },
@@ -71,9 +114,22 @@ pub(crate) fn listed() -> Value {
 /// A call of one of our tools, its arguments read.
 #[derive(Debug)]
 pub(crate) enum Call {
-    Search { query: String, limit: u32 },
-    Describe { names: Vec<String>, max_tokens: u32 },
-    Execute { code: String, input: Option<Box<RawValue>> },
+    Search {
+        query: String,
+        limit: u32,
+    },
+    Describe {
+        names: Vec<String>,
+        max_tokens: u32,
+    },
+    /// The body of `POST /v1/runs`.
+    Execute {
+        body: String,
+    },
+    Continue {
+        run: String,
+        said: Said,
+    },
 }
 
 #[derive(Deserialize)]
@@ -94,7 +150,20 @@ struct DescribeArguments {
 #[serde(deny_unknown_fields)]
 struct ExecuteArguments {
     code: String,
-    input: Option<Value>,
+    #[serde(default)]
+    input: Value,
+    #[serde(default)]
+    external: Vec<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ContinueArguments {
+    run: String,
+    #[serde(default)]
+    outcomes: Vec<Value>,
+    #[serde(default)]
+    decisions: Vec<Value>,
 }
 
 /// What is wrong with arguments is for the model, which can repair them; an unknown tool is for the client.
@@ -105,9 +174,10 @@ pub(crate) fn call(params: &Map<String, Value>) -> Result<Result<Call, String>, 
         "search" => search(arguments),
         "describe" => describe(arguments),
         "execute" => execute(arguments),
+        "continue" => resume(arguments),
         _ => {
             return Err(Failure::invalid_params(format!(
-                "there is no tool `{name}`; there are search, describe and execute"
+                "there is no tool `{name}`; there are search, describe, execute and continue"
             )));
         }
     })
@@ -130,9 +200,16 @@ fn describe(arguments: Value) -> Result<Call, String> {
 }
 
 fn execute(arguments: Value) -> Result<Call, String> {
-    let ExecuteArguments { code, input } = read(arguments)?;
-    let input = input.map(|input| serde_json::value::to_raw_value(&input)).transpose();
-    Ok(Call::Execute { code, input: input.map_err(|error| format!("input: {error}"))? })
+    let ExecuteArguments { code, input, external } = read(arguments)?;
+    Ok(Call::Execute { body: json!({ "code": code, "input": input, "external": external }).to_string() })
+}
+
+fn resume(arguments: Value) -> Result<Call, String> {
+    let ContinueArguments { run, outcomes, decisions } = read(arguments)?;
+    let said = json!({ "outcomes": outcomes, "decisions": decisions }).to_string();
+    // By way of text, because a value stays as it was written.
+    let said = serde_json::from_str(&said).map_err(|error| format!("the arguments do not fit: {error}"))?;
+    Ok(Call::Continue { run, said })
 }
 
 fn read<T: for<'de> Deserialize<'de>>(arguments: Value) -> Result<T, String> {

@@ -1,9 +1,11 @@
 //! In: an isolate after its first turn. Out: its outcome and the records of its calls.
-//! May touch: the clock, the bridge through a session, and the HTTP exchange that the run answers, if any.
+//! May touch: the clock, the bridge through a session, the HTTP exchange that the run answers, if any, and the desk where its
+//! caller answers calls.
 //! Security boundary: no. It waits; limits of waiting are held here, all others in the isolate.
 
+use super::desk::{Desk, Taken};
 use super::exchange::Exchange;
-use super::object::CallRecord;
+use super::object::{CallRecord, RunUsage, Verdict};
 use crate::bridge::{DoorError, Part, Session};
 use crate::isolate::{Answer, Ask, AskKind, EXCHANGE, Isolate, Outcome, Rejection, Step};
 use futures::future::{AbortHandle, Abortable, LocalBoxFuture};
@@ -25,6 +27,11 @@ enum Note {
         bytes_in: Option<u64>,
         bytes_out: u64,
     },
+    /// The caller has answered, this long after it was asked.
+    Said {
+        call: u32,
+        ms: f64,
+    },
 }
 
 /// Everything outside that answers asks.
@@ -32,12 +39,16 @@ enum Note {
 pub(super) struct Outside {
     pub session: Session,
     pub exchange: Option<Rc<Exchange>>,
+    pub desk: Option<Rc<Desk>>,
     pub limits: Limits,
+    /// Of the run's beginning.
+    pub usage: RunUsage,
 }
 
 struct Waiting {
     asks: FuturesUnordered<LocalBoxFuture<'static, (u32, Option<Done>)>>,
-    handles: HashMap<u32, AbortHandle>,
+    /// One for each ask that still waits, with the number of its call.
+    handles: HashMap<u32, (u32, AbortHandle)>,
     outside: Outside,
 }
 
@@ -49,8 +60,8 @@ pub(super) async fn drive(
     began: Instant,
     calls: &mut Vec<CallRecord>,
 ) -> Result<Outcome, DoorError> {
-    let until = tokio::time::Instant::from_std(began + Duration::from_millis(outside.limits.wall_ms));
-    let exchange = outside.exchange.clone();
+    let mut until = began + Duration::from_millis(outside.limits.wall_ms);
+    let (exchange, desk, usage) = (outside.exchange.clone(), outside.desk.clone(), outside.usage);
     let mut waiting = Waiting { asks: FuturesUnordered::new(), handles: HashMap::new(), outside };
     loop {
         if let (Some(head), Some(exchange)) = (isolate.take_response(), &exchange) {
@@ -59,18 +70,43 @@ pub(super) async fn drive(
         match step {
             Step::Done(outcome) => return Ok(outcome),
             Step::Waiting(turn) => {
+                tell(desk.as_deref(), isolate, calls);
                 turn.cancelled.iter().for_each(|number| waiting.cancel(*number));
-                turn.asks.into_iter().for_each(|ask| waiting.add(ask));
+                turn.asks.into_iter().for_each(|ask| isolate.charge(waiting.add(ask, calls)));
             }
         }
+        tell(desk.as_deref(), isolate, calls);
+        let live = waiting.handles.len();
+        let pause = match desk.as_deref().map(|desk| desk.pause(live, isolate, calls, usage, began)).transpose() {
+            Ok(pause) => pause.flatten(),
+            Err(reason) => return Ok(isolate.cancel(&reason)),
+        };
+        let wait_until = tokio::time::Instant::from_std(pause.as_ref().map_or(until, |pause| pause.until));
         let next = tokio::select! {
-            next = tokio::time::timeout_at(until, waiting.next()) => next,
+            next = tokio::time::timeout_at(wait_until, waiting.next()) => next,
             () = gone(exchange.as_deref()) => return Ok(isolate.cancel("the client went away")),
         };
-        let Ok(Some((number, done))) = next else { return Ok(isolate.out_of_time()) };
+        let was_paused = pause.is_some();
+        if let (Some(pause), Some(desk)) = (pause, desk.as_deref()) {
+            until += desk.resumed(pause);
+            isolate.set_wall_until(until);
+        }
+        let Ok(Some((number, done))) = next else {
+            return Ok(match desk.as_deref().filter(|_| was_paused) {
+                Some(desk) => isolate.cancel(&desk.gave_up()),
+                None => isolate.out_of_time(),
+            });
+        };
         let (answer, note) = done?;
         note.enter(calls);
+        tell(desk.as_deref(), isolate, calls);
         step = isolate.deliver(number, &answer, began.elapsed().as_secs_f64() * 1000.0).await;
+    }
+}
+
+fn tell(desk: Option<&Desk>, isolate: &Isolate, calls: &[CallRecord]) {
+    if let Some(desk) = desk {
+        desk.tell(isolate.logs(), calls);
     }
 }
 
@@ -92,26 +128,42 @@ impl Note {
                     record.bytes_out += bytes_out;
                 }
             }
+            Note::Said { call, ms } => {
+                if let Some(record) = calls.iter_mut().rev().find(|record| record.call == call) {
+                    (record.verdict, record.ms) = (Verdict::Allow, ms);
+                }
+            }
         }
     }
 }
 
 impl Waiting {
-    fn add(&mut self, ask: Ask) {
+    /// Gives the CPU that the host spent on it.
+    fn add(&mut self, ask: Ask, calls: &mut Vec<CallRecord>) -> Duration {
         let number = ask.number;
         let (handle, registration) = AbortHandle::new_pair();
-        self.handles.insert(number, handle);
+        self.handles.insert(number, (ask.call, handle));
+        if let Some(desk) = self.outside.desk.clone()
+            && let Some((taken, spent)) = desk.take(&ask)
+        {
+            calls.push(taken.record(&ask));
+            let abortable = Abortable::new(external(ask, taken, desk), registration);
+            self.asks.push(Box::pin(async move { (number, abortable.await.ok()) }));
+            return spent;
+        }
         if matches!(ask.kind, AskKind::Fetch { upload: true, .. }) {
             self.outside.session.announce_upload(number, ask.call);
         }
         let abortable = Abortable::new(answer(ask, self.outside.clone()), registration);
         self.asks.push(Box::pin(async move { (number, abortable.await.ok()) }));
+        Duration::ZERO
     }
 
     /// Drops the future, and with it the call in the bridge; or the stream of an answered call.
     fn cancel(&mut self, number: u32) {
-        if let Some(handle) = self.handles.remove(&number) {
+        if let Some((call, handle)) = self.handles.remove(&number) {
             handle.abort();
+            self.outside.desk.iter().for_each(|desk| desk.let_go(call));
         }
         self.outside.session.let_go(number);
     }
@@ -128,8 +180,23 @@ impl Waiting {
     }
 }
 
+/// A call that the run's caller answers.
+async fn external(ask: Ask, taken: Taken, desk: Rc<Desk>) -> Done {
+    let (began, call) = (Instant::now(), ask.call);
+    let AskKind::Call { tool, .. } = ask.kind else { return Ok((refused("no call of a tool"), Note::Nothing)) };
+    match taken {
+        Taken::Refused(rejection) => Ok((Answer::Rejected(rejection), Note::Nothing)),
+        Taken::Waits(said) => {
+            // Whoever held the other end has ended the run.
+            let said = said.await.unwrap_or_else(|_| Err("the run has ended".to_owned()));
+            let ms = began.elapsed().as_secs_f64() * 1000.0;
+            Ok((desk.answer(call, &tool, said, ms), Note::Said { call, ms }))
+        }
+    }
+}
+
 async fn answer(ask: Ask, outside: Outside) -> Done {
-    let Outside { session, exchange, limits } = outside;
+    let Outside { session, exchange, limits, .. } = outside;
     match ask.kind {
         AskKind::Timer { delay_ms } => {
             let delay = Duration::try_from_secs_f64(delay_ms.max(0.0) / 1000.0).unwrap_or(Duration::MAX / 4);

@@ -2,6 +2,7 @@
 //! May touch: the program cache, one isolate, one session.
 //! Security boundary: no.
 
+use super::desk::Desk;
 use super::drive::{Outside, drive};
 use super::exchange::Exchange;
 use super::object::{RunObject, RunUsage};
@@ -70,12 +71,20 @@ impl Host {
 
 /// Prepares and runs. What goes wrong is told in the run object: also a bridge that died meanwhile.
 pub async fn execute(host: &Host, job: Job, session: &Session) -> RunObject {
+    execute_at(host, job, session, None).await
+}
+
+/// The same, for a run that others can ask about, continue and cancel.
+pub async fn execute_at(host: &Host, job: Job, session: &Session, desk: Option<Rc<Desk>>) -> RunObject {
     let mut usage = RunUsage::default();
     let mut calls = Vec::new();
-    let ended = attempt(host, &job, session, &mut usage, &mut calls).await;
-    usage.usage.wall_us = job.began.elapsed().as_micros() as u64;
+    let ended = attempt(host, &job, session, desk.clone(), &mut usage, &mut calls).await;
+    let paused = desk.as_ref().map_or(Duration::ZERO, |desk| desk.paused());
+    usage.usage.wall_us = job.began.elapsed().saturating_sub(paused).as_micros() as u64;
     let outcome =
         ended.unwrap_or_else(|error| Outcome { result: Err(error), logs: Logs::default(), usage: Usage::default() });
+    // What the last turn said.
+    desk.iter().for_each(|desk| desk.tell(&outcome.logs, &calls));
     RunObject::new(job.id, outcome, calls, usage)
 }
 
@@ -83,31 +92,32 @@ async fn attempt(
     host: &Host,
     job: &Job,
     session: &Session,
+    desk: Option<Rc<Desk>>,
     usage: &mut RunUsage,
     calls: &mut Vec<super::CallRecord>,
 ) -> Result<Outcome, RunError> {
     let limits = &job.limits;
-    let prepared = host.programs.prepare(&job.tenant, &job.script, limits.source_bytes).await;
+    let prepared =
+        unless_cancelled(desk.as_deref(), host.programs.prepare(&job.tenant, &job.script, limits.source_bytes)).await?;
     usage.prepare_us = job.began.elapsed().as_micros() as u64;
     let program = prepared?;
     let starting = Instant::now();
     let until = Some(job.began + Duration::from_millis(limits.wall_ms));
-    let started = Isolate::start_with_tools(
-        &host.engine,
-        &program,
-        job.asked.given(),
-        &job.tools,
-        limits,
-        Entropy::origin()?,
-        until,
-    )
-    .await;
+    let (given, origin) = (job.asked.given(), Entropy::origin()?);
+    let starting_isolate = Isolate::start_with_tools(&host.engine, &program, given, &job.tools, limits, origin, until);
+    let started = unless_cancelled(desk.as_deref(), starting_isolate).await?;
     let (mut isolate, step) = started.map_err(|stopped| {
         RunError::new(ErrorKind::Internal, "InternalError", format!("the isolate did not start: {stopped}"))
     })?;
     usage.start_us = starting.elapsed().as_micros() as u64;
-    let outside = Outside { session: session.clone(), exchange: job.asked.exchange(), limits: *limits };
-    match drive(&mut isolate, step, outside, job.began, calls).await {
+    let (session, exchange, limits) = (session.clone(), job.asked.exchange(), *limits);
+    let outside = Outside { session, exchange, desk: desk.clone(), limits, usage: *usage };
+    let driving = drive(&mut isolate, step, outside, job.began, calls);
+    let driven = match unless_cancelled(desk.as_deref(), driving).await {
+        Ok(driven) => driven,
+        Err(cancelled) => return Ok(isolate.end(cancelled)),
+    };
+    match driven {
         Ok(outcome) => Ok(outcome),
         Err(DoorError::Refused { detail, .. }) => Ok(isolate.cancel(&detail)),
         Err(DoorError::Unavailable(reason)) => {
@@ -115,6 +125,13 @@ async fn attempt(
             let error = RunError::new(ErrorKind::Internal, "InternalError", "the bridge went away during the run");
             Ok(isolate.end(error))
         }
+    }
+}
+
+async fn unless_cancelled<T>(desk: Option<&Desk>, work: impl Future<Output = T>) -> Result<T, RunError> {
+    match desk {
+        Some(desk) => desk.unless_cancelled(work).await,
+        None => Ok(work.await),
     }
 }
 

@@ -2,11 +2,21 @@
 //! May touch: one isolate, and the bridge through its session.
 //! Security boundary: no; the isolate and the bridge are. This room owns the waiting: timers, wall clock, calls.
 
+mod desk;
 mod drive;
 mod exchange;
 mod execute;
+mod external;
+mod handle;
 mod object;
+mod shelf;
+mod told;
 
+pub use desk::Desk;
 pub use exchange::{Exchange, RequestBody, Response, ResponsePart};
-pub use execute::{Asked, Entropy, Host, Job, execute};
-pub use object::{CallRecord, RunObject, RunStatus, Verdict};
+pub use execute::{Asked, Entropy, Host, Job, execute, execute_at};
+pub use external::{ExternalAsked, Externals};
+pub use handle::RunHandle;
+pub use object::{CallRecord, PendingCall, PendingReason, RunObject, RunStatus, RunUsage, Verdict};
+pub use shelf::Runs;
+pub use told::{Event, New, NotResumed, Outcomes, Said, Stop};

@@ -2,8 +2,8 @@
 //! May touch: nothing.
 //! Security boundary: no.
 
-use crate::isolate::{Ask, AskKind, LogLine, Outcome, RunError, Usage};
-use serde::Serialize;
+use crate::isolate::{Ask, AskKind, LogLine, Logs, Outcome, RunError, Usage};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 /// Entries of `calls` in a run object; the audit has them all.
@@ -17,6 +17,9 @@ pub struct RunObject {
     pub result: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<RunError>,
+    /// What a paused run waits for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pending: Vec<PendingCall>,
     pub logs: Vec<LogLine>,
     pub calls: Vec<CallRecord>,
     pub usage: RunUsage,
@@ -25,12 +28,30 @@ pub struct RunObject {
     pub truncated: Vec<&'static str>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunStatus {
+    Running,
+    Paused,
     Completed,
     Failed,
     Cancelled,
+}
+
+/// A call that waits for somebody outside.
+#[derive(Clone, Debug, Serialize)]
+pub struct PendingCall {
+    pub call: u32,
+    pub tool: String,
+    pub args: Box<RawValue>,
+    pub reason: PendingReason,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PendingReason {
+    /// The caller itself answers it.
+    External,
 }
 
 /// What a run used, and how long its beginning took.
@@ -67,6 +88,8 @@ pub struct CallRecord {
 pub enum Verdict {
     Allow,
     Deny,
+    /// It waits for somebody outside.
+    Hold,
 }
 
 impl CallRecord {
@@ -91,22 +114,9 @@ impl CallRecord {
 }
 
 impl RunObject {
-    pub fn new(id: String, outcome: Outcome, mut calls: Vec<CallRecord>, mut usage: RunUsage) -> RunObject {
-        calls.sort_by_key(|record| record.call);
-        usage.usage = Usage {
-            bytes_out: calls.iter().map(|record| record.bytes_out).sum(),
-            bytes_in: calls.iter().map(|record| record.bytes_in).sum(),
-            wall_us: usage.usage.wall_us,
-            ..outcome.usage
-        };
-        let mut truncated = Vec::new();
-        if outcome.logs.dropped > 0 {
-            truncated.push("logs");
-        }
-        if calls.len() > CALLS_SHOWN_MAX {
-            calls.truncate(CALLS_SHOWN_MAX);
-            truncated.push("calls");
-        }
+    pub fn new(id: String, outcome: Outcome, calls: Vec<CallRecord>, mut usage: RunUsage) -> RunObject {
+        let wall_us = usage.usage.wall_us;
+        usage.usage = Usage { wall_us, ..outcome.usage };
         let (status, result, error) = match outcome.result {
             Ok(result) => (RunStatus::Completed, Some(result), None),
             Err(error) if error.kind == crate::isolate::ErrorKind::Cancelled => {
@@ -114,6 +124,29 @@ impl RunObject {
             }
             Err(error) => (RunStatus::Failed, None, Some(error)),
         };
-        RunObject { id, status, result, error, logs: outcome.logs.lines, calls, usage, truncated }
+        RunObject { result, error, ..RunObject::standing(id, status, outcome.logs, calls, usage) }
+    }
+
+    /// A run that has not ended, as it stands.
+    pub fn standing(
+        id: String,
+        status: RunStatus,
+        logs: Logs,
+        mut calls: Vec<CallRecord>,
+        mut usage: RunUsage,
+    ) -> RunObject {
+        calls.sort_by_key(|record| record.call);
+        usage.usage.bytes_out = calls.iter().map(|record| record.bytes_out).sum();
+        usage.usage.bytes_in = calls.iter().map(|record| record.bytes_in).sum();
+        let mut truncated = Vec::new();
+        if logs.dropped > 0 {
+            truncated.push("logs");
+        }
+        if calls.len() > CALLS_SHOWN_MAX {
+            calls.truncate(CALLS_SHOWN_MAX);
+            truncated.push("calls");
+        }
+        let logs = logs.lines;
+        RunObject { id, status, result: None, error: None, pending: Vec::new(), logs, calls, usage, truncated }
     }
 }

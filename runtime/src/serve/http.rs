@@ -4,13 +4,11 @@
 
 use super::target::{self, Wanted};
 use super::worker::Local;
-use super::{mcp, scripts, tools, trigger};
-use crate::admit::{self, Admitted};
-use crate::limits::{HTTP_BODY_BYTES_MAX, HTTP_BODY_MS};
+use super::{mcp, runs, scripts, tools, trigger};
+use crate::limits::HTTP_BODY_MS;
 use crate::respond::{self, Health, Problem, ProblemKind, Reply};
-use crate::run;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use http::header::{ACCEPT, AUTHORIZATION, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming as Body;
@@ -42,13 +40,12 @@ async fn route(local: &Rc<Local>, request: Request<Body>, admin: bool, request_i
             Ok(respond::health(&Health { status: "ok", reason: None, mistakes: Vec::new() }))
         }
         (&Method::GET | &Method::HEAD, "/readyz") => Ok(respond::health(&ready(local).await)),
-        (&Method::POST, "/v1/runs") if !admin => post_run(local, request, request_id).await,
         (_, "/mcp") if !admin => mcp::answer(local, request, request_id).await,
         (&Method::GET | &Method::HEAD, "/v1/tools") if !admin => tools::search(local, &request, request_id).await,
         (&Method::GET | &Method::HEAD, "/v1/types") if !admin => tools::types(local, &request, request_id).await,
         (_, "/v1/tools" | "/v1/types") if !admin => Err(method_not_allowed("GET")),
         (_, "/healthz" | "/readyz") => Err(method_not_allowed("GET")),
-        (_, "/v1/runs") if !admin => Err(method_not_allowed("POST")),
+        (_, path) if !admin && runs::at(path).is_some() => runs::answer(local, request, request_id).await,
         (_, path) if !admin && scripts::at(path).is_some() => scripts::answer(local, request, request_id).await,
         (_, path) => Err(Problem::new(ProblemKind::NotFound, format!("there is nothing at {path}"))),
     }
@@ -56,22 +53,6 @@ async fn route(local: &Rc<Local>, request: Request<Body>, admin: bool, request_i
 
 pub(super) fn method_not_allowed(allowed: &str) -> Problem {
     Problem::new(ProblemKind::MethodNotAllowed, format!("use {allowed} here"))
-}
-
-async fn post_run(local: &Local, request: Request<Body>, request_id: &str) -> Result<Reply, Problem> {
-    still_serving(local)?;
-    let token = token(request.headers())?;
-    let body = read(request.into_body(), HTTP_BODY_BYTES_MAX, Duration::from_millis(HTTP_BODY_MS)).await?;
-    let permit = permit(local).await?;
-    let (remembered, texts) = (&local.remembered, &local.shared.texts);
-    let Admitted { job, session } =
-        admit::admit(&local.bridge, remembered, texts, token.as_bytes(), request_id, &body).await?;
-    drop(body);
-    let object = run::execute(&local.shared.host, job, &session).await;
-    // Whatever came out of it, it is told only to whom the bridge knows.
-    session.admission().await.inspect_err(|_| local.remembered.forget(token.as_bytes()))?;
-    drop(permit);
-    Ok(respond::run(&object))
 }
 
 pub(super) fn still_serving(local: &Local) -> Result<(), Problem> {
@@ -101,6 +82,12 @@ pub(super) fn token(headers: &HeaderMap) -> Result<HeaderValue, Problem> {
         return Err(unauthorized());
     }
     HeaderValue::from_str(token.trim()).map_err(|_| unauthorized())
+}
+
+/// Whether the client wants server-sent events.
+pub(super) fn accepts_events(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepted.flat_map(|value| value.split(',')).any(|kind| kind.trim().starts_with("text/event-stream"))
 }
 
 /// A whole body, in time.

@@ -2,16 +2,17 @@
 //! May touch: the request's body; the bridge; isolates, for `execute`.
 //! Security boundary: yes, towards browsers: a page of somebody else's must not drive a server on this machine.
 
-use super::http::{method_not_allowed, permit, read, still_serving, token};
+use super::http::{accepts_events, method_not_allowed, read, still_serving, token};
+use super::resume::resume;
+use super::runs;
 use super::worker::Local;
-use crate::admit::{self, Admitted};
 use crate::bridge::{Asker, DoorError};
 use crate::limits::{HTTP_BODY_BYTES_MAX, HTTP_BODY_MS, MCP_PROGRESS_MS};
 use crate::mcp::{self, Call, Failure, Version};
 use crate::respond::{self, Problem, ProblemKind, Reply};
-use crate::run::{self, ResponsePart};
+use crate::run::ResponsePart;
 use bytes::Bytes;
-use http::header::{ACCEPT, HOST, HeaderMap, HeaderValue, ORIGIN};
+use http::header::{HOST, HeaderMap, HeaderValue, ORIGIN};
 use http::{Method, Request};
 use hyper::body::Incoming as Body;
 use serde_json::{Value, json};
@@ -50,7 +51,7 @@ pub(super) async fn answer(local: &Rc<Local>, request: Request<Body>, request_id
     };
     let Some(id) = message.id.clone() else { return Ok(respond::accepted()) };
     let progress = progress_token(&message).filter(|_| accepts_events(&head.headers));
-    let (local, asked) = (local.clone(), async move |local: &Local| outcome(local, &caller, &message).await);
+    let (local, asked) = (local.clone(), async move |local: &Rc<Local>| outcome(local, &caller, &message).await);
     match progress {
         None => Ok(respond::message(mcp::respond(version, Some(&id), asked(&local).await?))),
         Some(progress) => {
@@ -76,7 +77,11 @@ pub(super) async fn answer(local: &Rc<Local>, request: Request<Body>, request_id
 
 /// Problems of the server itself are HTTP's; what is wrong with the message is JSON-RPC's; what is wrong with a tool's
 /// arguments or its run is for the model.
-async fn outcome(local: &Local, caller: &Caller, message: &mcp::Incoming) -> Result<Result<Value, Failure>, Problem> {
+async fn outcome(
+    local: &Rc<Local>,
+    caller: &Caller,
+    message: &mcp::Incoming,
+) -> Result<Result<Value, Failure>, Problem> {
     Ok(match message.method.as_str() {
         "initialize" => Ok(mcp::initialized(&message.params)),
         "server/discover" => Ok(mcp::discovered()),
@@ -91,7 +96,7 @@ async fn outcome(local: &Local, caller: &Caller, message: &mcp::Incoming) -> Res
     })
 }
 
-async fn perform(local: &Local, caller: &Caller, call: Call) -> Result<Value, Problem> {
+async fn perform(local: &Rc<Local>, caller: &Caller, call: Call) -> Result<Value, Problem> {
     let asker = Asker { token: caller.token.as_bytes(), request_id: &caller.request_id };
     match call {
         Call::Search { query, limit } => {
@@ -103,19 +108,41 @@ async fn perform(local: &Local, caller: &Caller, call: Call) -> Result<Value, Pr
             Err(DoorError::Refused { kind: crate::bridge::RefusedKind::Invalid, detail, .. }) => Ok(told(detail, true)),
             Err(other) => Err(other.into()),
         },
-        Call::Execute { code, input } => {
-            let body = json!({ "code": code, "input": input }).to_string();
-            let permit = permit(local).await?;
-            let (remembered, texts) = (&local.remembered, &local.shared.texts);
-            let token = caller.token.as_bytes();
-            let admitted = admit::admit(&local.bridge, remembered, texts, token, &caller.request_id, body.as_bytes());
-            let Admitted { job, session } = admitted.await?;
-            let object = run::execute(&local.shared.host, job, &session).await;
-            session.admission().await.inspect_err(|_| local.remembered.forget(token))?;
-            drop(permit);
-            let (text, failed) = mcp::report(&object);
+        Call::Execute { body } => {
+            let caller = runs_caller(local, caller);
+            let begun = match runs::begin(&caller, body.as_bytes()).await {
+                Ok(begun) => begun,
+                Err(problem) => return repairable(problem),
+            };
+            let (text, failed) = mcp::report(&begun.stopped(&caller).await?.object);
             Ok(told(text, failed))
         }
+        Call::Continue { run, said } => {
+            let caller = runs_caller(local, caller);
+            let resumed = match caller.run(&run, runs::Power::Act).await {
+                Ok(handle) => resume(handle, said),
+                Err(problem) => Err(problem),
+            };
+            match resumed {
+                Ok(going) => {
+                    let (text, failed) = mcp::report(&going.stopped().await?.object);
+                    Ok(told(text, failed))
+                }
+                Err(problem) => repairable(problem),
+            }
+        }
+    }
+}
+
+fn runs_caller<'a>(local: &'a Rc<Local>, caller: &'a Caller) -> runs::Caller<'a> {
+    runs::Caller { local, token: caller.token.clone(), request_id: &caller.request_id }
+}
+
+/// What the model itself can do better, it is told; everything else is for its client.
+fn repairable(problem: Problem) -> Result<Value, Problem> {
+    match problem.is_about_the_request() {
+        true => Ok(told(problem.detail().to_owned(), true)),
+        false => Err(problem),
     }
 }
 
@@ -144,11 +171,6 @@ fn same_site(headers: &HeaderMap) -> Result<(), Problem> {
             "pages of browsers may ask here only from this machine (`Origin`)",
         )),
     }
-}
-
-fn accepts_events(headers: &HeaderMap) -> bool {
-    let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    accepted.flat_map(|value| value.split(',')).any(|kind| kind.trim().starts_with("text/event-stream"))
 }
 
 fn progress_token(message: &mcp::Incoming) -> Option<Value> {

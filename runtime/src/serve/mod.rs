@@ -4,9 +4,13 @@
 
 mod body;
 mod conditions;
+mod events;
 mod hosts;
 mod http;
 mod mcp;
+mod query;
+mod resume;
+mod runs;
 mod scripts;
 mod target;
 mod tools;
@@ -14,11 +18,12 @@ mod trigger;
 mod worker;
 
 pub use body::ReplyBody;
+pub(crate) use resume::Said;
 
 use crate::admit::Texts;
 use crate::bridge::Door;
 use crate::limits::{CONNECTIONS_MAX, DRAIN_MS};
-use crate::run::Host;
+use crate::run::{Host, Runs};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -33,6 +38,8 @@ pub struct Options {
     pub admin_listener: Option<TcpListener>,
     pub door: Door,
     pub workers: usize,
+    /// How long a run stays paused before it is cancelled.
+    pub pause: Duration,
 }
 
 /// What all workers of a server share.
@@ -41,6 +48,7 @@ pub(crate) struct Shared {
     pub door: Door,
     /// Of stored scripts.
     pub texts: Texts,
+    pub runs: Arc<Runs>,
     pub draining: AtomicBool,
     pub connections: AtomicUsize,
     /// One for each isolate that may exist at once.
@@ -85,6 +93,7 @@ impl Server {
             host,
             door: options.door,
             texts: Texts::default(),
+            runs: Runs::new(options.pause),
             draining: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
         });
@@ -146,6 +155,7 @@ async fn accept(shared: &Shared, workers: &[Worker], listener: TcpListener, admi
 
 async fn drain(shared: &Shared, workers: Vec<Worker>) {
     shared.draining.store(true, Ordering::Relaxed);
+    shared.runs.drain();
     tracing::info!(connections = shared.connections.load(Ordering::Relaxed), "draining");
     workers.iter().for_each(Worker::stop);
     let until = Instant::now() + Duration::from_millis(DRAIN_MS);

@@ -4,10 +4,11 @@
 
 use super::conditions;
 use super::http::{method_not_allowed, permit, read, token};
+use super::query::{entries, number, parameters};
 use super::worker::Local;
 use crate::admit;
 use crate::bridge::{ScriptContent, Scripts};
-use crate::limits::{HTTP_BODY_MS, HTTP_SCRIPT_BYTES_MAX, LIST_ENTRIES, LIST_ENTRIES_MAX};
+use crate::limits::{HTTP_BODY_MS, HTTP_SCRIPT_BYTES_MAX};
 use crate::prepare::MAIN;
 use crate::respond::{self, Problem, Reply};
 use bytes::Bytes;
@@ -159,18 +160,8 @@ impl Visit<'_> {
         Ok(respond::listed_versions(&self.tenant, &found, limit as usize))
     }
 
-    /// The parameters of the query by these names; another one is a mistake.
     fn parameters<const N: usize>(&self, names: [&str; N]) -> Result<[Option<String>; N], Problem> {
-        let mut found = std::array::from_fn(|_| None);
-        for (name, value) in url::form_urlencoded::parse(self.query.as_bytes()) {
-            let place = names.iter().position(|known| *known == name).and_then(|at| found.get_mut(at));
-            match place {
-                Some(place @ None) => *place = Some(value.into_owned()),
-                Some(Some(_)) => return Err(Problem::bad_request(format!("`{name}`: is there twice"))),
-                None => return Err(Problem::bad_request(format!("`{name}`: there is no such parameter here"))),
-            }
-        }
-        Ok(found)
+        parameters(&self.query, names)
     }
 
     fn no_query(&self) -> Result<(), Problem> {
@@ -222,19 +213,6 @@ fn content(headers: &HeaderMap, body: &Bytes) -> Result<ScriptContent, Problem> 
     let main = script.modules.first().map_or_else(|| MAIN.to_owned(), |module| module.name.clone());
     let modules = script.modules.iter().map(|module| (module.name.clone(), module.source.clone())).collect();
     Ok(ScriptContent { main, modules })
-}
-
-fn entries(limit: Option<String>) -> Result<u32, Problem> {
-    let limit = limit.map_or(Ok(u64::from(LIST_ENTRIES)), |text| number(&text, "limit"))?;
-    u32::try_from(limit)
-        .ok()
-        .filter(|limit| *limit <= LIST_ENTRIES_MAX)
-        .ok_or_else(|| Problem::bad_request(format!("`limit`: {limit} is above {LIST_ENTRIES_MAX}")))
-}
-
-fn number(text: &str, name: &str) -> Result<u64, Problem> {
-    let number = text.parse().ok().filter(|number| *number > 0);
-    number.ok_or_else(|| Problem::bad_request(format!("`{name}`: {text:?} is no number from 1")))
 }
 
 #[cfg(test)]

@@ -99,7 +99,7 @@ fn every_response_carries_a_request_id_and_keeps_the_clients() {
     let response = server.request("GET", "/nothing", "", "");
     assert_eq!(kind(&response), (404, "not_found".into()));
     assert!(response.head.contains("x-request-id: 01"), "{}", response.head);
-    assert_eq!(server.request("GET", "/v1/runs", "", "").status, 405);
+    assert_eq!(server.request("PUT", "/v1/runs", "", "").status, 405);
 }
 
 #[test]

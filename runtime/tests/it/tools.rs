@@ -188,7 +188,7 @@ fn a_model_works_over_mcp() {
     let listed = mcp(&server, "", &json!({ "jsonrpc": "2.0", "id": "a", "method": "tools/list" })).json();
     let names: Vec<&str> =
         listed["result"]["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["search", "describe", "execute"]);
+    assert_eq!(names, ["search", "describe", "execute", "continue"]);
 
     let (found, _) = ask(&server, "search", json!({ "query": "get an order" }));
     assert!(found.starts_with("tools.shop.orders.get("), "{found}");
@@ -217,8 +217,40 @@ fn a_model_works_over_mcp() {
         "{} bytes",
         long.len()
     );
+    let whole = server.look(&cut["run"]).json();
+    assert_eq!(whole["result"].as_array().unwrap().len(), 5000, "all of it is kept for a while");
     let (wrong, failed) = ask(&server, "execute", json!({ "source": "return 1" }));
     assert!(failed && wrong.contains("unknown field `source`"), "{wrong}");
+}
+
+#[test]
+fn a_model_answers_what_its_script_asks() {
+    let server = Server::start("");
+    let told = |(text, failed): (String, bool)| (serde_json::from_str::<Value>(&text).unwrap(), failed);
+    let code = "const name = await tools.ask_user({ question: 'Who?' }); return `hello ${name}`";
+    let external = json!([{ "name": "ask_user", "description": "Asks the person" }]);
+    let (paused, failed) = told(ask(&server, "execute", json!({ "code": code, "external": external })));
+    let pending = json!([{ "call": 1, "tool": "ask_user", "args": { "question": "Who?" }, "reason": "external" }]);
+    assert_eq!((&paused["status"], &paused["pending"], failed), (&json!("paused"), &pending, false), "{paused}");
+    assert!(paused["note"].as_str().unwrap().contains("`continue`") && paused.get("result").is_none(), "{paused}");
+    let run = paused["run"].clone();
+    for (arguments, words) in [
+        (json!({ "run": run }), "`outcomes`: is empty"),
+        (json!({ "run": run, "outcomes": [{ "call": 7, "value": 1 }] }), "waiting: 1"),
+        (json!({ "run": run, "outcomes": [{ "call": 1 }] }), "neither `value` nor `error`"),
+        (json!({ "run": "run_none", "outcomes": [] }), "no such run"),
+        (json!({ "outcomes": [] }), "missing field `run`"),
+    ] {
+        let (text, failed) = ask(&server, "continue", arguments);
+        assert!(failed && text.contains(words), "{text}");
+    }
+    let outcomes = json!([{ "call": 1, "value": "Ann" }]);
+    let (done, failed) = told(ask(&server, "continue", json!({ "run": run, "outcomes": outcomes })));
+    assert_eq!((&done["result"], &done["run"], failed), (&json!("hello Ann"), &run, false), "{done}");
+    let (again, failed) = ask(&server, "continue", json!({ "run": run, "outcomes": outcomes }));
+    assert!(failed && again.contains("the run is completed"), "{again}");
+    let (wrong, failed) = ask(&server, "execute", json!({ "code": "1", "external": [{ "name": "a b" }] }));
+    assert!(failed && wrong.contains("`external[0].name`"), "{wrong}");
 }
 
 #[test]

@@ -114,7 +114,10 @@ export class FakeServer {
   async #tell(run: FakeRun, { headers, body }: Seen, response: ServerResponse): Promise<void> {
     // Nobody waits for it any more. After a pause it may be continued by somebody else.
     response.on("close", () => response.writableFinished || run.cancel());
-    if (headers.accept !== "text/event-stream") return reply(response, 200, body.wait === false ? run.object() : await run.settle());
+    if (headers.accept !== "text/event-stream") {
+      const settled = run.settle();
+      return body.wait === false ? reply(response, 202, run.object()) : reply(response, 200, await settled);
+    }
     response.writeHead(200, { "content-type": "text/event-stream", "x-mayfly-run": run.id });
     let written = Promise.resolve();
     const write = ({ event, data }: Told) => {

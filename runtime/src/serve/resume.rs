@@ -1,0 +1,70 @@
+//! In: what a caller says to the calls that a paused run waits for. Out: the run, going on.
+//! May touch: the run's handle.
+//! Security boundary: no; `run/handle.rs` takes what is said once, or not at all.
+
+use super::runs::Going;
+use crate::respond::{self, Problem};
+use crate::run::{Outcomes, RunHandle};
+use mayfly_schemas::limits::EXTERNAL_ERROR_BYTES_MAX;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+use std::sync::Arc;
+
+/// The body of `POST /v1/runs/{id}/continue`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Said {
+    #[serde(default)]
+    outcomes: Vec<Answered>,
+    #[serde(default)]
+    decisions: Vec<Decision>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Answered {
+    call: u32,
+    #[serde(default, deserialize_with = "present")]
+    value: Option<Box<RawValue>>,
+    error: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Decision {
+    call: u32,
+    #[allow(dead_code)] // Read where calls wait for approval; so far none does.
+    approve: bool,
+}
+
+/// `null` is a value, and not the same as none.
+fn present<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::<RawValue>::deserialize(value).map(Some)
+}
+
+/// Lets a paused run go on.
+pub(super) fn resume(handle: Arc<RunHandle>, said: Said) -> Result<Going, Problem> {
+    let decisions: Vec<u32> = said.decisions.iter().map(|decision| decision.call).collect();
+    let mut places: Vec<String> = (0..decisions.len()).map(|at| format!("decisions[{at}]")).collect();
+    let mut outcomes: Outcomes = Vec::new();
+    for (at, Answered { call, value, error }) in said.outcomes.into_iter().enumerate() {
+        let said = match (value, error) {
+            (Some(value), None) => Ok(value),
+            (None, Some(mut error)) => {
+                error.truncate(error.floor_char_boundary(EXTERNAL_ERROR_BYTES_MAX));
+                Err(error)
+            }
+            (Some(_), Some(_)) => {
+                return Err(Problem::bad_request(format!("`outcomes[{at}]`: give `value` or `error`, and not both")));
+            }
+            (None, None) => {
+                return Err(Problem::bad_request(format!("`outcomes[{at}]`: has neither `value` nor `error`")));
+            }
+        };
+        places.push(format!("outcomes[{at}]"));
+        outcomes.push((call, said));
+    }
+    let resumed = handle.resume(&decisions, outcomes).map_err(|why| respond::not_resumed(why, &places));
+    let (stop, seen) = resumed?;
+    Ok(Going::new(handle, stop, seen))
+}

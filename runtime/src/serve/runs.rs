@@ -1,0 +1,299 @@
+//! In: a request to `/v1/runs`. Out: runs, begun, told, listed, continued and cancelled.
+//! May touch: the request's body; isolates; the runs of this server.
+//! Security boundary: yes: whose runs they are, the bridge says. It is asked before anything about the request is told.
+
+use super::events;
+use super::http::{accepts_events, method_not_allowed, permit, read, still_serving, token};
+use super::query::{entries, parameters};
+use super::resume::{Said, resume};
+use super::worker::Local;
+use crate::admit::{self, Admitted, Wishes};
+use crate::bridge::{Admission, Session};
+use crate::isolate::{ErrorKind, Logs, Outcome, RunError, Usage};
+use crate::limits::{HTTP_BODY_BYTES_MAX, HTTP_BODY_MS};
+use crate::respond::{self, Problem, ProblemKind, Reply};
+use crate::run::{self, Desk, New, RunHandle, RunObject, RunStatus, RunUsage, Runs, Stop};
+use http::header::HeaderValue;
+use http::{Method, Request};
+use hyper::body::Incoming as Body;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// What a path under `/v1/runs` is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum At<'p> {
+    All,
+    One(&'p str),
+    Continue(&'p str),
+}
+
+pub(super) fn at(path: &str) -> Option<At<'_>> {
+    let rest = path.strip_prefix("/v1/runs")?;
+    if rest.is_empty() || rest == "/" {
+        return Some(At::All);
+    }
+    let mut parts = rest.strip_prefix('/')?.split('/');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(id), None, None) if !id.is_empty() => Some(At::One(id)),
+        (Some(id), Some("continue"), None) if !id.is_empty() => Some(At::Continue(id)),
+        _ => None,
+    }
+}
+
+pub(super) async fn answer(local: &Rc<Local>, request: Request<Body>, request_id: &str) -> Result<Reply, Problem> {
+    let (head, body) = request.into_parts();
+    let at = at(head.uri.path()).unwrap_or(At::All);
+    let token = || token(&head.headers);
+    let (streams, query) = (accepts_events(&head.headers), head.uri.query().unwrap_or_default());
+    match (at, &head.method) {
+        (At::All, &Method::POST) => {
+            still_serving(local)?;
+            let caller = Caller { local, token: token()?, request_id };
+            let body = read(body, HTTP_BODY_BYTES_MAX, Duration::from_millis(HTTP_BODY_MS)).await?;
+            let begun = begin(&caller, &body).await?;
+            drop(body);
+            begun.answer(&caller, streams).await
+        }
+        (At::All, &Method::GET | &Method::HEAD) => list(&Caller { local, token: token()?, request_id }, query).await,
+        (At::One(id), &Method::GET | &Method::HEAD) => {
+            let caller = Caller { local, token: token()?, request_id };
+            let handle = caller.run(id, Power::Look).await?;
+            Ok(respond::run(handle.json()))
+        }
+        (At::One(id), &Method::DELETE) => {
+            let caller = Caller { local, token: token()?, request_id };
+            let handle = caller.run(id, Power::Act).await?;
+            let ended = handle.next_stop();
+            handle.cancel("the run was cancelled");
+            Ok(respond::run(last(ended, &handle).await))
+        }
+        (At::Continue(id), &Method::POST) => {
+            let caller = Caller { local, token: token()?, request_id };
+            let body = read(body, HTTP_BODY_BYTES_MAX, Duration::from_millis(HTTP_BODY_MS)).await?;
+            let handle = caller.run(id, Power::Act).await?;
+            let said: Said = admit::read(&body)?;
+            drop(body);
+            let going = resume(handle, said)?;
+            match streams {
+                true => Ok(events::stream(going)),
+                false => Ok(respond::run(going.stopped().await?.json)),
+            }
+        }
+        (At::All, _) => Err(method_not_allowed("GET or POST")),
+        (At::One(_), _) => Err(method_not_allowed("GET or DELETE")),
+        (At::Continue(_), _) => Err(method_not_allowed("POST")),
+    }
+}
+
+/// Who asks, for the length of one request.
+pub(super) struct Caller<'a> {
+    pub local: &'a Rc<Local>,
+    pub token: HeaderValue,
+    pub request_id: &'a str,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Power {
+    Look,
+    Act,
+}
+
+impl Caller<'_> {
+    /// Whose token it is. Not by a session: that counts as a run, and who has as many as it may have must be able to
+    /// continue or cancel one.
+    async fn admitted(&self, power: Power) -> Result<Admission, Problem> {
+        let (_, admission) = self.local.bridge.scripts(self.token.as_bytes(), self.request_id, false, "", "").await?;
+        if power == Power::Act && admission.role == "auditor" {
+            let detail = "a token of role auditor may look at runs, and neither continue nor cancel them";
+            return Err(Problem::new(ProblemKind::Forbidden, detail));
+        }
+        Ok(admission)
+    }
+
+    /// A run of the token's own tenant. There is no other one, whoever's it is.
+    pub async fn run(&self, id: &str, power: Power) -> Result<Arc<RunHandle>, Problem> {
+        let admission = self.admitted(power).await?;
+        self.local.shared.runs.find(&admission.tenant, id).ok_or_else(|| {
+            let detail = "there is no such run; runs that have ended are kept for a while, in memory";
+            Problem::new(ProblemKind::NotFound, detail)
+        })
+    }
+}
+
+async fn list(caller: &Caller<'_>, query: &str) -> Result<Reply, Problem> {
+    let tenant = caller.admitted(Power::Look).await?.tenant;
+    let [status, script, cursor, limit] = parameters(query, ["status", "script", "cursor", "limit"])?;
+    let limit = entries(limit)? as usize;
+    let status = status.map(|word| {
+        let known = serde_json::from_value::<RunStatus>(word.into());
+        known.map_err(|_| Problem::bad_request("`status`: use completed, failed, paused, running or cancelled"))
+    });
+    let status = status.transpose()?;
+    let wanted = |run: &RunHandle| {
+        let name = run.script.as_deref().map(|script| script.split('@').next().unwrap_or(script));
+        status.is_none_or(|status| run.status() == status)
+            && script.as_deref().is_none_or(|wanted| name == Some(wanted) || run.script.as_deref() == Some(wanted))
+    };
+    Ok(respond::listed_runs(&caller.local.shared.runs.list(&tenant, cursor.as_deref(), limit, wanted), limit))
+}
+
+/// A run under way for which somebody waits. Dropped before it stops, it is abandoned.
+pub(super) struct Going {
+    pub handle: Arc<RunHandle>,
+    pub stop: oneshot::Receiver<Stop>,
+    /// Events that are nobody's news any more.
+    pub seen: usize,
+    waiting: bool,
+}
+
+impl Going {
+    pub fn new(handle: Arc<RunHandle>, stop: oneshot::Receiver<Stop>, seen: usize) -> Going {
+        Going { handle, stop, seen, waiting: true }
+    }
+
+    /// How it pauses or ends.
+    pub async fn stopped(mut self) -> Result<Stop, Problem> {
+        let stop = (&mut self.stop).await;
+        self.waiting = false;
+        stop.map_err(|_| Problem::new(ProblemKind::Internal, "the run broke down"))
+    }
+
+    /// It has stopped, or is not waited for.
+    pub fn let_go(&mut self) {
+        self.waiting = false;
+    }
+}
+
+impl Drop for Going {
+    fn drop(&mut self) {
+        // One that has stopped already is somebody else's to continue.
+        if self.waiting && self.stop.try_recv().is_err() {
+            self.handle.abandon();
+        }
+    }
+}
+
+/// A run that was begun, and what the bridge will say about it.
+pub(super) struct Begun {
+    going: Going,
+    session: Session,
+    detached: bool,
+}
+
+/// Starts a run in a task of its own: it may outlive the request that began it.
+pub(super) async fn begin(caller: &Caller<'_>, body: &[u8]) -> Result<Begun, Problem> {
+    let Caller { local, token, request_id } = caller;
+    let permit = permit(local).await?;
+    let (remembered, texts) = (&local.remembered, &local.shared.texts);
+    let admitted = admit::admit(&local.bridge, remembered, texts, token.as_bytes(), request_id, body).await?;
+    let Admitted { job, session, wishes: Wishes { external, detached, script } } = admitted;
+    let runs = local.shared.runs.clone();
+    let handle = runs.begin(New {
+        id: &job.id,
+        tenant: &job.tenant,
+        script,
+        detached,
+        outcome_bytes_max: job.limits.response_bytes,
+    });
+    let going = Going::new(handle.clone(), handle.next_stop(), 0);
+    let desk = Rc::new(Desk::new(handle.clone(), runs.clone(), external));
+    let (shared, own_session) = (local.shared.clone(), session.clone());
+    tokio::task::spawn_local(async move {
+        let mut ending = Ending { runs, handle, object: None };
+        let object = run::execute_at(&shared.host, job, &own_session, Some(desk)).await;
+        drop((own_session, permit));
+        ending.object = Some(object);
+    });
+    Ok(Begun { going, session, detached })
+}
+
+impl Begun {
+    async fn answer(self, caller: &Caller<'_>, streams: bool) -> Result<Reply, Problem> {
+        if !streams && !self.detached {
+            return Ok(respond::run(self.stopped(caller).await?.json));
+        }
+        // As it is now, whatever it comes to while the bridge looks at the token: who does not wait counts on `running`.
+        let now = self.going.handle.json();
+        // What happens is told at once.
+        confirm(caller, &self.session, &self.going.handle).await?;
+        let Begun { mut going, .. } = self;
+        if streams {
+            return Ok(events::stream(going));
+        }
+        going.let_go();
+        Ok(respond::begun(&going.handle.id, now))
+    }
+
+    /// How the run pauses or ends; told only to whom the bridge knows.
+    pub async fn stopped(self, caller: &Caller<'_>) -> Result<Stop, Problem> {
+        let Begun { going, session, .. } = self;
+        let handle = going.handle.clone();
+        let stop = going.stopped().await;
+        confirm(caller, &session, &handle).await?;
+        stop
+    }
+}
+
+/// Where the bridge does not know the token any more, there was no run.
+async fn confirm(caller: &Caller<'_>, session: &Session, handle: &RunHandle) -> Result<(), Problem> {
+    let Err(refused) = session.admission().await else { return Ok(()) };
+    caller.local.remembered.forget(caller.token.as_bytes());
+    handle.cancel("the token is not known any more");
+    caller.local.shared.runs.forget(handle);
+    Err(refused.into())
+}
+
+/// Tells how a run ended when it is dropped, however its task does.
+struct Ending {
+    runs: Arc<Runs>,
+    handle: Arc<RunHandle>,
+    object: Option<RunObject>,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let object = self.object.take().unwrap_or_else(|| {
+            let error = RunError::new(ErrorKind::Internal, "InternalError", "the run broke down");
+            let outcome = Outcome { result: Err(error), logs: Logs::default(), usage: Usage::default() };
+            RunObject::new(self.handle.id.clone(), outcome, Vec::new(), RunUsage::default())
+        });
+        self.runs.end(&self.handle, object);
+    }
+}
+
+/// The object of a run that is being cancelled: one more stop may come before the last.
+async fn last(stop: oneshot::Receiver<Stop>, handle: &RunHandle) -> bytes::Bytes {
+    let mut next = stop;
+    while let Ok(stop) = next.await {
+        if stop.object.status != RunStatus::Paused {
+            return stop.json;
+        }
+        next = handle.next_stop();
+    }
+    handle.json()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_about_one_thing() {
+        for (path, expected) in [
+            ("/v1/runs", Some(At::All)),
+            ("/v1/runs/", Some(At::All)),
+            ("/v1/runs/run_1", Some(At::One("run_1"))),
+            ("/v1/runs/continue", Some(At::One("continue"))),
+            ("/v1/runs/run_1/continue", Some(At::Continue("run_1"))),
+            ("/v1/runs//continue", None),
+            ("/v1/runs/run_1/", None),
+            ("/v1/runs/run_1/continue/", None),
+            ("/v1/runsx", None),
+            ("/v1/scripts", None),
+        ] {
+            assert_eq!(at(path), expected, "{path}");
+        }
+    }
+}
