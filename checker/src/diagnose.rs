@@ -1,0 +1,185 @@
+//! In: what the compiler says. Out: what its author is told: place in the source as it was sent, words, suggestion.
+//! May touch: nothing.
+//! Security boundary: no. Lists and texts are bounded.
+
+use crate::leniency::is_style;
+use crate::limits::{DIAGNOSTICS_MAX, MESSAGE_BYTES_MAX, TYPE_BYTES_MAX};
+use crate::message::{Diagnostic, Verdict};
+use crate::places::{byte_at, line, place};
+use crate::project::{ERROR, Raw};
+
+/// One module, and what was found in it.
+pub struct Checked<'a> {
+    pub module: &'a str,
+    /// As it was sent, but for what stands around a fence.
+    pub code: &'a str,
+    /// Characters of ours before it.
+    pub before: u32,
+    pub raw: Vec<Raw>,
+}
+
+pub fn diagnose<'a>(modules: impl Iterator<Item = Checked<'a>>) -> Verdict {
+    let (mut diagnostics, mut more) = (Vec::new(), 0);
+    for checked in modules {
+        let mut raw: Vec<&Raw> = checked.raw.iter().filter(|raw| counts(raw, checked.code)).collect();
+        raw.sort_by_key(|raw| raw.pos);
+        for raw in raw {
+            match diagnostics.len() < DIAGNOSTICS_MAX {
+                true => diagnostics.push(told(raw, &checked)),
+                false => more += 1,
+            }
+        }
+    }
+    match diagnostics.is_empty() {
+        true => Verdict::Clean,
+        false => Verdict::Wrong { diagnostics, more },
+    }
+}
+
+/// Whether it is worth a repair; `leniency.rs` says what that means.
+fn counts(raw: &Raw, code: &str) -> bool {
+    if raw.category != ERROR || is_style(raw.code) {
+        return false;
+    }
+    let deepest = deepest(raw);
+    match raw.code {
+        // An object that is filled later, as JavaScript does it.
+        2339 if quoted(&raw.text, 1) == Some("{}") => false,
+        2339 => !quoted(&raw.text, 0).is_some_and(|name| is_assigned(name, code, false)),
+        2551 => !quoted(&raw.text, 0).is_some_and(|name| is_assigned(name, code, true)),
+        // A parameter of the script's own function, left out.
+        2554 => !raw.related_information.iter().any(|place| place.code == 6210 && place.file_name == raw.file_name),
+        // Any text where one of some words is wanted: it may be one of them.
+        2322 | 2345 | 2820 => !is_wide(&deepest.text),
+        _ => true,
+    }
+}
+
+fn deepest(raw: &Raw) -> &Raw {
+    let mut at = raw;
+    while let Some(next) = at.message_chain.first() {
+        at = next;
+    }
+    at
+}
+
+/// The text between the quotes with this number.
+fn quoted(text: &str, number: usize) -> Option<&str> {
+    text.split('\'').nth(number * 2 + 1)
+}
+
+/// "Type 'string' is not assignable to type '"open" | "closed"'".
+fn is_wide(text: &str) -> bool {
+    let Some((from, to)) = text.split_once(" is not assignable to ") else { return false };
+    let literal = |kind: &str| to.contains(kind);
+    match () {
+        () if from.ends_with("'string'") => literal("'\"") || literal("'`"),
+        () if from.ends_with("'number'") => {
+            to.split('\'').nth(1).is_some_and(|kind| kind.starts_with(|c: char| c.is_ascii_digit()))
+        }
+        () => false,
+    }
+}
+
+/// Whether the script gives an object this property somewhere: `x.name = ...`, or `this.name = ...` alone.
+fn is_assigned(name: &str, code: &str, this_alone: bool) -> bool {
+    code.match_indices(name).any(|(at, _)| {
+        let before = code.get(..at).unwrap_or_default();
+        let after = code.get(at + name.len()..).unwrap_or_default().trim_start();
+        let target = if this_alone { before.ends_with("this.") } else { before.ends_with('.') };
+        let operators = ["=", "+=", "-=", "??=", "||=", "&&=", "++", "--"];
+        target
+            && operators.iter().any(|operator| after.starts_with(operator))
+            && !after.starts_with("==")
+            && !after.starts_with("=>")
+    })
+}
+
+fn told(raw: &Raw, checked: &Checked<'_>) -> Diagnostic {
+    let length = checked.code.encode_utf16().count() as u32;
+    let inside = |offset: u32| offset.saturating_sub(checked.before).min(length);
+    let (from, to) = (inside(raw.pos), inside(raw.end));
+    let ((start_line, column), (end_line, end_column)) = (place(checked.code, from), place(checked.code, to));
+    let (message, suggestion) = words(raw, checked.code.get(byte_at(checked.code, from)..).unwrap_or_default());
+    Diagnostic {
+        module: checked.module.to_owned(),
+        line: start_line,
+        column,
+        end_line,
+        end_column,
+        code: format!("TS{}", raw.code),
+        message: cut(message, MESSAGE_BYTES_MAX),
+        suggestion: suggestion.map(|text| cut(text, MESSAGE_BYTES_MAX)),
+        source: line(checked.code, start_line),
+    }
+}
+
+/// TypeScript's own words without its advice, and the advice.
+fn words(raw: &Raw, at: &str) -> (String, Option<String>) {
+    let mut message = raw.text.clone();
+    let mut suggestion = None;
+    for mark in [" Did you mean ", " Do you need to "] {
+        if let Some((head, advice)) = message.split_once(mark) {
+            // Advice about libraries of TypeScript is for projects that can install some.
+            suggestion = (mark == " Did you mean ").then(|| format!("did you mean {advice}"));
+            message = head.to_owned();
+        }
+    }
+    let mut part = raw;
+    while let Some(next) = part.message_chain.first() {
+        part = next;
+        message = format!("{message} {}", shortened(&part.text));
+    }
+    let about = |name: &str| {
+        at.starts_with(name)
+            && !at.get(name.len()..).is_some_and(|rest| rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+    };
+    let name = quoted(&raw.text, 0).unwrap_or_default();
+    let own = match raw.code {
+        _ if raw.related_information.iter().any(|place| place.code == 2773) || awaits(raw) => {
+            Some("did you forget `await`?".to_owned())
+        }
+        2304 | 2580..=2584 | 2591..=2593 | 2552 => mayfly_advice::global(name).map(str::to_owned),
+        2339 if raw.text.contains("readonly env: Record<string") && about(name) => {
+            Some(mayfly_advice::process_member(name).to_string())
+        }
+        _ => None,
+    };
+    (shortened(&message), own.or(suggestion))
+}
+
+/// Somewhere a promise stands where its value is wanted.
+fn awaits(raw: &Raw) -> bool {
+    let text = &deepest(raw).text;
+    match raw.code {
+        2339 | 2551 => quoted(text, 1).is_some_and(|kind| kind.starts_with("Promise<")),
+        2322 | 2345 | 2740 | 2741 | 2739 => {
+            text.starts_with("Type 'Promise<") && !text.contains("to type 'Promise<")
+                || text.starts_with("Argument of type 'Promise<")
+                || text.contains("missing in type 'Promise<")
+                || text.contains("missing the following properties from type 'Promise<")
+        }
+        2365 | 2367 | 2488 | 2461 => text.contains("'Promise<"),
+        _ => false,
+    }
+}
+
+/// Types that are longer than anybody reads end in dots.
+fn shortened(text: &str) -> String {
+    let mut parts = text.split('\'').enumerate().map(|(number, part)| {
+        if number % 2 == 1 && part.len() > TYPE_BYTES_MAX {
+            return format!("{}...", part.get(..part.floor_char_boundary(TYPE_BYTES_MAX)).unwrap_or_default());
+        }
+        part.to_owned()
+    });
+    let first = parts.next().unwrap_or_default();
+    parts.fold(first, |text, part| format!("{text}'{part}"))
+}
+
+fn cut(mut text: String, bytes_max: usize) -> String {
+    if text.len() > bytes_max {
+        text.truncate(text.floor_char_boundary(bytes_max));
+        text.push_str("...");
+    }
+    text
+}
