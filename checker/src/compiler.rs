@@ -95,7 +95,7 @@ impl Compiler {
             let message: Incoming = serde_json::from_slice(&wire::read(&mut self.from).await?)?;
             let Some(method) = &message.method else {
                 return match message.error {
-                    Some(error) => Err(Broken::Refused(error["message"].as_str().unwrap_or_default().to_owned())),
+                    Some(error) => Err(Broken::Refused(error.to_string())),
                     None if message.id == id => Ok(message.result),
                     None => Err(Broken::Refused("an answer to nothing".into())),
                 };

@@ -2,6 +2,7 @@
 //! May touch: nothing.
 //! Security boundary: no. Lists and texts are bounded.
 
+use crate::layout::Framed;
 use crate::leniency::is_style;
 use crate::limits::{DIAGNOSTICS_MAX, MESSAGE_BYTES_MAX, TYPE_BYTES_MAX};
 use crate::message::{Diagnostic, Verdict};
@@ -13,8 +14,8 @@ pub struct Checked<'a> {
     pub module: &'a str,
     /// As it was sent, but for what stands around a fence.
     pub code: &'a str,
-    /// Characters of ours before it.
-    pub before: u32,
+    /// As it was checked.
+    pub framed: &'a Framed,
     pub raw: Vec<Raw>,
 }
 
@@ -97,7 +98,7 @@ fn is_assigned(name: &str, code: &str, this_alone: bool) -> bool {
 
 fn told(raw: &Raw, checked: &Checked<'_>) -> Diagnostic {
     let length = checked.code.encode_utf16().count() as u32;
-    let inside = |offset: u32| offset.saturating_sub(checked.before).min(length);
+    let inside = |offset: u32| checked.framed.place(offset).min(length);
     let (from, to) = (inside(raw.pos), inside(raw.end));
     let ((start_line, column), (end_line, end_column)) = (place(checked.code, from), place(checked.code, to));
     let (message, suggestion) = words(raw, checked.code.get(byte_at(checked.code, from)..).unwrap_or_default());

@@ -19,40 +19,74 @@ pub enum Frame {
     Module,
     /// Statements, of which `return` may be one: the body of an async function.
     Body,
+    /// Statements behind imports, which cannot stand in a function.
+    Rest,
     /// A function without a name, which is no statement.
     Value,
 }
 
-impl Frame {
-    fn around(self) -> (&'static str, &'static str) {
-        match self {
-            Frame::Module => ("", ""),
-            Frame::Body => ("export default async function () {\n", "\n}\n"),
-            Frame::Value => ("export default\n", "\n"),
-        }
+/// A text in its file. Places in UTF-16 units.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Framed {
+    pub text: String,
+    /// Where a line of ours stands, and how long it is.
+    pub at: u32,
+    pub length: u32,
+}
+
+impl Framed {
+    /// A module that needs no frame.
+    pub fn plain(code: &str) -> Framed {
+        Framed { text: code.to_owned(), at: 0, length: 0 }
     }
 
-    /// The text in its file, and how many characters stand before it.
-    pub fn put(self, text: &str) -> (String, u32) {
-        let (before, after) = self.around();
-        (format!("{before}{text}{after}"), before.len() as u32)
+    /// The place in the script of a place in the file.
+    pub fn place(&self, offset: u32) -> u32 {
+        if offset < self.at { offset } else { offset.saturating_sub(self.length).max(self.at) }
+    }
+}
+
+impl Frame {
+    pub fn put(self, code: &str) -> Framed {
+        let (at, before, after) = match self {
+            Frame::Module => return Framed::plain(code),
+            Frame::Body => (0, "export default async function () {\n", "\n}\n"),
+            Frame::Rest => (imports_end(code), "export default async function () {\n", "\n}\n"),
+            Frame::Value => (0, "export default\n", "\n"),
+        };
+        let (head, rest) = code.split_at_checked(at).unwrap_or(("", code));
+        let units = |text: &str| text.encode_utf16().count() as u32;
+        Framed { text: format!("{head}{before}{rest}{after}"), at: units(head), length: units(before) }
     }
 
     /// What to try when TypeScript says that the text does not belong here; none where there is nothing else.
     pub fn other(self, codes: impl Iterator<Item = u32>) -> Option<Frame> {
         let mut codes = codes.filter(|code| match self {
-            // `return` outside of a function.
-            Frame::Module => *code == RETURN_OUTSIDE,
+            // `return` outside of a function: then nothing behind it was looked at.
+            Frame::Module => *code == 1108,
             // Modifiers, imports, exports and namespaces belong to a module.
-            Frame::Body => [1184, 1231, 1232, 1233, 1234, 1235, 1258, 1473, 1474].contains(code),
+            Frame::Body | Frame::Rest => [1184, 1231, 1232, 1233, 1234, 1235, 1258, 1473, 1474].contains(code),
             Frame::Value => *code == 1005,
         });
-        codes.next().map(|_| if self == Frame::Module { Frame::Body } else { Frame::Module })
+        codes.next().map(|_| if self == Frame::Module { Frame::Rest } else { Frame::Module })
     }
 }
 
-/// A script of statements with imports: its `return` is right, though not where TypeScript sees it.
-pub const RETURN_OUTSIDE: u32 = 1108;
+/// Behind the last line of imports; 0 where there are none.
+fn imports_end(code: &str) -> usize {
+    let Some(last) = lines_that_begin_with(code, "import").last() else { return 0 };
+    let rest = code.get(last..).unwrap_or_default();
+    // Several lines end with the one that names the module.
+    let ends = |line: &str| line.contains(['"', '\''].as_slice());
+    let mut end = last;
+    for line in rest.split_inclusive('\n') {
+        end += line.len();
+        if ends(line) {
+            break;
+        }
+    }
+    end
+}
 
 /// The code alone, what stands around its fence blank; without a byte order mark.
 pub fn code(source: &str) -> Cow<'_, str> {
@@ -74,18 +108,27 @@ pub fn frame(code: &str) -> Frame {
             return Frame::Value;
         }
     }
-    if has_exports(code) || begins_line(code, "import") { Frame::Module } else { Frame::Body }
+    match (has_exports(code), lines_that_begin_with(code, "import").next()) {
+        (true, _) => Frame::Module,
+        (false, Some(_)) => Frame::Rest,
+        (false, None) => Frame::Body,
+    }
 }
 
 /// Scripts without exports find their input in a variable.
 pub fn has_exports(code: &str) -> bool {
-    begins_line(code, "export")
+    lines_that_begin_with(code, "export").next().is_some()
 }
 
-fn begins_line(code: &str, word: &str) -> bool {
-    let is_word = |character: char| character.is_alphanumeric() || matches!(character, '_' | '$' | ':' | '(' | '.');
-    code.lines().any(|line| {
-        line.trim_start().strip_prefix(word).is_some_and(|rest| !rest.starts_with(is_word) && !rest.is_empty())
+/// Offsets of lines of which the keyword is the first word.
+fn lines_that_begin_with<'c>(code: &'c str, keyword: &'c str) -> impl Iterator<Item = usize> + 'c {
+    let is_other = |character: char| character.is_alphanumeric() || matches!(character, '_' | '$' | ':' | '(' | '.');
+    let mut offset = 0;
+    code.split_inclusive('\n').filter_map(move |line| {
+        let start = offset;
+        offset += line.len();
+        let rest = line.trim_start().strip_prefix(keyword)?;
+        (!rest.trim_end().is_empty() && !rest.starts_with(is_other)).then_some(start)
     })
 }
 
@@ -113,7 +156,7 @@ mod tests {
         let table = [
             ("export default async (input) => 1", Frame::Module),
             ("const a = 1;\nexport { a as default };", Frame::Module),
-            ("import { a } from './a.ts';\nawait a()", Frame::Module),
+            ("import { a } from './a.ts';\nawait a()", Frame::Rest),
             ("async () => 1", Frame::Body),
             ("const exported = 1; return exported", Frame::Body),
             ("// note\n/* and */ async function (input) {}", Frame::Value),
@@ -127,6 +170,19 @@ mod tests {
     }
 
     #[test]
+    fn only_a_line_is_added_and_places_are_found_again() {
+        let code = "import {\n  a,\n} from './ä.ts';\nreturn a";
+        let framed = Frame::Rest.put(code);
+        assert_eq!(framed.text.lines().nth(3), Some("export default async function () {"));
+        for offset in 0..code.encode_utf16().count() as u32 {
+            let put = if offset < framed.at { offset } else { offset + framed.length };
+            assert_eq!(framed.place(put), offset);
+        }
+        assert_eq!(Frame::Value.put("() => 1").place(15), 0);
+        assert_eq!(Frame::Module.put(code).text, code);
+    }
+
+    #[test]
     fn a_fence_is_blank_and_nothing_moves() {
         let text = "Sure:\n```ts\nawait x()\n```\nDone.";
         assert_eq!(code(text).len(), text.len());
@@ -137,7 +193,7 @@ mod tests {
 
     #[test]
     fn what_typescript_says_leads_to_the_other_frame() {
-        assert_eq!(Frame::Module.other([2304, RETURN_OUTSIDE].into_iter()), Some(Frame::Body));
+        assert_eq!(Frame::Module.other([2304, 1108].into_iter()), Some(Frame::Rest));
         assert_eq!(Frame::Body.other([1235].into_iter()), Some(Frame::Module));
         assert_eq!(Frame::Body.other([2304].into_iter()), None);
     }

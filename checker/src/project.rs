@@ -26,9 +26,9 @@ pub struct Warm {
 }
 
 /// One module of a check: its path below the check's folder, and its text there.
-pub struct Source {
-    pub path: String,
-    pub text: String,
+pub struct Source<'a> {
+    pub path: &'a str,
+    pub text: &'a str,
 }
 
 /// As the compiler says it; offsets in UTF-16 units.
@@ -43,6 +43,19 @@ pub struct Raw {
     pub text: String,
     pub message_chain: Vec<Raw>,
     pub related_information: Vec<Raw>,
+}
+
+#[derive(Deserialize)]
+struct Opened {
+    snapshot: u64,
+    projects: Vec<Project>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Project {
+    id: Value,
+    config_file_name: String,
 }
 
 /// Of `category`.
@@ -87,7 +100,12 @@ impl Warm {
     }
 
     /// The findings of each source, in its order. `input` declares the variable that scripts of statements find.
-    pub async fn check(&mut self, catalogue: &str, sources: &[Source], input: bool) -> Result<Vec<Vec<Raw>>, Broken> {
+    pub async fn check(
+        &mut self,
+        catalogue: &str,
+        sources: &[Source<'_>],
+        input: bool,
+    ) -> Result<Vec<Vec<Raw>>, Broken> {
         if let Some(at) = self.catalogues.iter().position(|known| known == catalogue) {
             let used = self.catalogues.remove(at);
             self.catalogues.push(used);
@@ -96,7 +114,7 @@ impl Warm {
         let folder = format!("/c/{}/", self.checks);
         let paths: Vec<String> = sources.iter().map(|source| format!("{folder}{}", source.path)).collect();
         for (path, source) in paths.iter().zip(sources) {
-            self.files.put(path.clone(), source.text.as_str().into());
+            self.files.put(path.clone(), source.text.into());
         }
         let (tools, variable) = (tools(catalogue), format!("{folder}input.d.ts"));
         let mut roots = vec![GLOBALS, &tools];
@@ -112,8 +130,8 @@ impl Warm {
         if let Some(before) = before.as_deref().and_then(|project| Path::new(project).parent()?.to_str()) {
             self.files.remove(&format!("{before}/"));
         }
-        let id = opened["projects"].as_array().into_iter().flatten().find(|known| known["configFileName"] == project);
-        let id = id.map(|known| known["id"].clone()).ok_or(Broken::Refused("it did not open the project".into()))?;
+        let id = opened.projects.into_iter().find(|known| known.config_file_name == project);
+        let id = id.ok_or(Broken::Refused("it did not open the project".into()))?.id;
         let mut found = Vec::with_capacity(paths.len());
         for path in &paths {
             found.push(self.findings(&id, path).await?);
@@ -135,14 +153,15 @@ impl Warm {
         Ok(Vec::new())
     }
 
-    async fn update(&mut self, open: &[&str], close: Option<&str>) -> Result<Value, Broken> {
+    async fn update(&mut self, open: &[&str], close: Option<&str>) -> Result<Opened, Broken> {
         let close: Vec<&str> = close.into_iter().collect();
         let params = json!({ "openProjects": open, "closeProjects": close });
         let opened = self.compiler.request("updateSnapshot", params, &mut self.files).await?;
+        let opened: Opened = serde_json::from_value(opened)?;
         if let Some(before) = self.snapshot.take() {
             self.compiler.request("release", json!({ "snapshot": before }), &mut self.files).await?;
         }
-        self.snapshot = opened["snapshot"].as_u64();
+        self.snapshot = Some(opened.snapshot);
         Ok(opened)
     }
 

@@ -7,12 +7,12 @@ use crate::compiler::Broken;
 use crate::depth::depth;
 use crate::diagnose::{Checked, diagnose};
 use crate::discover::Installed;
-use crate::layout::{self, Frame};
+use crate::layout::{self, Frame, Framed};
 use crate::limits::{
     CHECK_MS, COMPILERS_MAX, DECLARATIONS_BYTES_MAX, DEPTH_MAX, MODULES_MAX, SOURCE_BYTES_MAX, START_MS,
 };
 use crate::message::{Answer, Ask, Module, Verdict, digest};
-use crate::project::{Source, Warm};
+use crate::project::{Raw, Source, Warm};
 use crate::tenants::Turns;
 use std::cell::RefCell;
 use std::ffi::OsString;
@@ -98,22 +98,22 @@ async fn answer(warm: &mut Warm, ask: &Ask, script: &Script) -> Result<Answer, B
         warm.learn(&ask.catalogue, declarations).await?;
     }
     let mut frame = layout::frame(script.main());
-    let mut found = warm.check(&ask.catalogue, &script.sources(frame), script.input).await?;
-    let codes = |found: &[Vec<crate::project::Raw>]| -> Vec<u32> {
-        found.first().into_iter().flatten().map(|raw| raw.code).collect()
-    };
-    if let Some(other) = frame.other(codes(&found).into_iter()) {
-        let again = warm.check(&ask.catalogue, &script.sources(other), script.input).await?;
-        // Neither is right for statements beside imports; a module is the one that sees the imports.
-        if other == Frame::Module || other.other(codes(&again).into_iter()).is_none() {
-            (frame, found) = (other, again);
+    let mut framed = script.framed(frame);
+    let mut found = warm.check(&ask.catalogue, &script.sources(&framed), script.input).await?;
+    let main = |found: &[Vec<Raw>]| -> Vec<u32> { found.first().into_iter().flatten().map(|raw| raw.code).collect() };
+    if let Some(other) = frame.other(main(&found).into_iter()) {
+        let again = script.framed(other);
+        let found_again = warm.check(&ask.catalogue, &script.sources(&again), script.input).await?;
+        // Where neither fits, a module is what sees the most.
+        if other == Frame::Module || other.other(main(&found_again).into_iter()).is_none() {
+            (frame, framed, found) = (other, again, found_again);
         }
     }
-    let before = frame.put("").1;
-    let checked = found.into_iter().zip(&script.modules).enumerate().map(|(at, (raw, module))| Checked {
+    tracing::trace!(?frame, "checked");
+    let checked = found.into_iter().zip(&script.modules).zip(&framed).map(|((raw, module), framed)| Checked {
         module: &module.name,
         code: &module.code,
-        before: if at == 0 { before } else { 0 },
+        framed,
         raw,
     });
     Ok(Answer::Told(diagnose(checked)))
@@ -157,12 +157,18 @@ impl Script {
         self.modules.first().map_or("", |main| &main.code)
     }
 
-    fn sources(&self, frame: Frame) -> Vec<Source> {
-        let framed = |(at, module): (usize, &Laid)| Source {
-            path: module.path.clone(),
-            text: if at == 0 { frame.put(&module.code).0 } else { module.code.clone() },
+    /// Modules beside the main one are modules.
+    fn framed(&self, frame: Frame) -> Vec<Framed> {
+        let framed = |(at, module): (usize, &Laid)| match at {
+            0 => frame.put(&module.code),
+            _ => Framed::plain(&module.code),
         };
         self.modules.iter().enumerate().map(framed).collect()
+    }
+
+    fn sources<'a>(&'a self, framed: &'a [Framed]) -> Vec<Source<'a>> {
+        let both = self.modules.iter().zip(framed);
+        both.map(|(module, framed)| Source { path: &module.path, text: &framed.text }).collect()
     }
 }
 
