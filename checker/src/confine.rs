@@ -8,8 +8,8 @@
 
 use crate::limits::{COMPILER_CPU_S_MAX, COMPILER_DATA_BYTES_MAX};
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError,
-    Scope,
+    ABI, Access, AccessFs, AccessNet, PathBeneath, PathFd, RestrictionStatus, Ruleset, RulesetAttr, RulesetCreatedAttr,
+    RulesetError, RulesetStatus, Scope,
 };
 use libc::c_long;
 use rustix::process::{Resource, Rlimit, Signal};
@@ -19,6 +19,7 @@ use seccompiler::{
 };
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::io::{Error, Result};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 
@@ -79,26 +80,22 @@ const ALLOWED_HERE: &[c_long] = &[];
 
 const DESCRIPTORS_MAX: u64 = 64;
 
-/// Comes back only when it failed. To be called in a process that has one thread, and was made for this.
-pub fn become_compiler(program: &Path, arguments: &[OsString]) -> std::io::Error {
+/// Comes back only when it failed. To be called in a process that has one thread, and was made for this. A kernel that lacks
+/// a layer leaves the others, unless `strict`.
+pub fn become_compiler(program: &Path, arguments: &[OsString], strict: bool) -> Error {
     // Survives what comes: the compiler ends with whoever started it, also in the middle of its work.
     if let Err(error) = rustix::process::set_parent_process_death_signal(Some(Signal::KILL)) {
         return error.into();
     }
-    if let Err(error) = limits() {
-        return error;
-    }
-    // A kernel without one of these layers leaves the others; the supervisor's own lock-down tells what a machine lacks.
-    if let Err(error) = landlock(program) {
-        tracing::warn!(%error, "the type checker runs without Landlock");
-    }
-    if let Err(error) = seccomp() {
-        tracing::warn!(%error, "the type checker runs without seccomp");
+    // Each of them, whatever became of the one before.
+    let layers = [limits(), landlock(program), seccomp()];
+    if let (true, Some(missing)) = (strict, layers.into_iter().find_map(Result::err)) {
+        return missing;
     }
     std::process::Command::new(program).args(arguments).exec()
 }
 
-fn limits() -> std::io::Result<()> {
+fn limits() -> Result<()> {
     let bounds = [
         (Resource::Data, COMPILER_DATA_BYTES_MAX),
         (Resource::Cpu, COMPILER_CPU_S_MAX),
@@ -113,7 +110,15 @@ fn limits() -> std::io::Result<()> {
 }
 
 /// Nothing of the disk but the program itself, no TCP, no signal and no abstract socket of others.
-fn landlock(program: &Path) -> Result<(), RulesetError> {
+fn landlock(program: &Path) -> Result<()> {
+    let status = ruleset(program).map_err(|error| Error::other(format!("Landlock: {error}")))?;
+    match status.ruleset {
+        RulesetStatus::NotEnforced => Err(Error::other("this kernel has no Landlock")),
+        _ => Ok(()),
+    }
+}
+
+fn ruleset(program: &Path) -> std::result::Result<RestrictionStatus, RulesetError> {
     const NEWEST: ABI = ABI::V6;
     let ruleset = Ruleset::default()
         .handle_access(AccessFs::from_all(NEWEST))?
@@ -124,16 +129,15 @@ fn landlock(program: &Path) -> Result<(), RulesetError> {
         Ok(file) => ruleset.add_rule(PathBeneath::new(file, AccessFs::Execute | AccessFs::ReadFile))?,
         Err(_) => ruleset,
     };
-    ruleset.restrict_self()?;
-    Ok(())
+    ruleset.restrict_self()
 }
 
-fn seccomp() -> Result<(), String> {
-    let program = filter().map_err(|error| error.to_string())?;
-    seccompiler::apply_filter(&program).map_err(|error| error.to_string())
+fn seccomp() -> Result<()> {
+    let program = filter().map_err(Error::other)?;
+    seccompiler::apply_filter(&program).map_err(Error::other)
 }
 
-fn filter() -> Result<BpfProgram, BackendError> {
+fn filter() -> std::result::Result<BpfProgram, BackendError> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
         ALLOWED.iter().chain(ALLOWED_HERE).map(|call| (*call, Vec::new())).collect();
     let no_bit = |argument: u8, bits: libc::c_int| masked(argument, bits, 0);
@@ -150,7 +154,7 @@ fn filter() -> Result<BpfProgram, BackendError> {
     SeccompFilter::new(rules, refused, SeccompAction::Allow, std::env::consts::ARCH.try_into()?)?.try_into()
 }
 
-fn masked(argument: u8, bits: libc::c_int, value: libc::c_int) -> Result<Vec<SeccompRule>, BackendError> {
+fn masked(argument: u8, bits: libc::c_int, value: libc::c_int) -> std::result::Result<Vec<SeccompRule>, BackendError> {
     let (bits, value) = (bits.unsigned_abs().into(), value.unsigned_abs().into());
     let condition = SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(bits), value)?;
     Ok(vec![SeccompRule::new(vec![condition])?])

@@ -52,3 +52,11 @@ pub const CATALOGUES_MAX: usize = 16;
 pub const TENANTS_MAX: usize = 4_096;
 /// Connections that the checker serves at once: one for each worker of a runtime, and those of one that just died.
 pub const CONNECTIONS_MAX: usize = 1_024;
+
+/// Of a worker of the runtime: connections to the checker that it keeps, how long it believes a tenant's declarations, and how
+/// much of them it holds.
+pub const LINES_IDLE_MAX: usize = 4;
+pub const CATALOGUE_MS: u64 = 10_000;
+pub const CATALOGUES_BYTES_MAX: usize = 4 * DECLARATIONS_BYTES_MAX;
+/// Connections to the checker that a runtime may be waiting for at once.
+pub const ASKS_MAX: usize = 64;

@@ -24,6 +24,8 @@ use std::time::{Duration, Instant};
 pub struct Admitted {
     pub(crate) job: crate::run::Job,
     pub(crate) session: Session,
+    /// Whether its types are checked before it runs.
+    pub(crate) check: bool,
 }
 
 /// The body of `POST /v1/runs`.
@@ -39,6 +41,8 @@ pub struct RunRequest {
     input: Option<Box<RawValue>>,
     #[serde(default)]
     limits: LimitsAsked,
+    #[serde(default)]
+    check: bool,
     #[serde(default)]
     wait: Option<bool>,
 }
@@ -75,9 +79,10 @@ pub async fn admit(
         Some(name) => Some(texts.stored(bridge, &admission.tenant, token, name).await?),
         None => None,
     };
+    let check = request.check;
     let job = request.job(id, &admission, stored, began)?;
     remembered.put(digest, admission);
-    Ok(Admitted { job, session })
+    Ok(Admitted { job, session, check })
 }
 
 impl RunRequest {

@@ -2,11 +2,13 @@
 //! May touch: one isolate, and the bridge through its session.
 //! Security boundary: no; the isolate and the bridge are. This room owns the waiting: timers, wall clock, calls.
 
+mod checked;
 mod drive;
 mod exchange;
 mod execute;
 mod object;
 
+pub use checked::{execute_checked, type_error};
 pub use exchange::{Exchange, RequestBody, Response, ResponsePart};
 pub use execute::{Asked, Entropy, Host, Job, execute};
 pub use object::{CallRecord, RunObject, RunStatus, Verdict};

@@ -20,6 +20,12 @@ pub struct RunObject {
     pub logs: Vec<LogLine>,
     pub calls: Vec<CallRecord>,
     pub usage: RunUsage,
+    /// Whether its types were checked before it ran, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checked: Option<bool>,
+    /// Why they were not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_checked: Option<String>,
     /// Lists that were cut to their limit.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub truncated: Vec<&'static str>,
@@ -114,6 +120,7 @@ impl RunObject {
             }
             Err(error) => (RunStatus::Failed, None, Some(error)),
         };
-        RunObject { id, status, result, error, logs: outcome.logs.lines, calls, usage, truncated }
+        let (logs, checked, not_checked) = (outcome.logs.lines, None, None);
+        RunObject { id, status, result, error, logs, calls, usage, checked, not_checked, truncated }
     }
 }

@@ -64,10 +64,12 @@ async fn post_run(local: &Local, request: Request<Body>, request_id: &str) -> Re
     let body = read(request.into_body(), HTTP_BODY_BYTES_MAX, Duration::from_millis(HTTP_BODY_MS)).await?;
     let permit = permit(local).await?;
     let (remembered, texts) = (&local.remembered, &local.shared.texts);
-    let Admitted { job, session } =
+    let Admitted { job, session, check } =
         admit::admit(&local.bridge, remembered, texts, token.as_bytes(), request_id, &body).await?;
     drop(body);
-    let object = run::execute(&local.shared.host, job, &session).await;
+    let checking = async || local.desk.check(&local.bridge, token.as_bytes(), request_id, &session, &job).await;
+    let verdict = if check { checking().await? } else { None };
+    let object = run::execute_checked(&local.shared.host, job, &session, verdict).await;
     // Whatever came out of it, it is told only to whom the bridge knows.
     session.admission().await.inspect_err(|_| local.remembered.forget(token.as_bytes()))?;
     drop(permit);

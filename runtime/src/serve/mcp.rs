@@ -104,13 +104,15 @@ async fn perform(local: &Local, caller: &Caller, call: Call) -> Result<Value, Pr
             Err(other) => Err(other.into()),
         },
         Call::Execute { code, input } => {
-            let body = json!({ "code": code, "input": input }).to_string();
+            let body = json!({ "code": code, "input": input, "check": local.desk.is_installed() }).to_string();
             let permit = permit(local).await?;
             let (remembered, texts) = (&local.remembered, &local.shared.texts);
             let token = caller.token.as_bytes();
             let admitted = admit::admit(&local.bridge, remembered, texts, token, &caller.request_id, body.as_bytes());
-            let Admitted { job, session } = admitted.await?;
-            let object = run::execute(&local.shared.host, job, &session).await;
+            let Admitted { job, session, check } = admitted.await?;
+            let checking = async || local.desk.check(&local.bridge, token, &caller.request_id, &session, &job).await;
+            let verdict = if check { checking().await? } else { None };
+            let object = run::execute_checked(&local.shared.host, job, &session, verdict).await;
             session.admission().await.inspect_err(|_| local.remembered.forget(token))?;
             drop(permit);
             let (text, failed) = mcp::report(&object);

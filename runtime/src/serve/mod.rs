@@ -17,6 +17,7 @@ pub use body::ReplyBody;
 
 use crate::admit::Texts;
 use crate::bridge::Door;
+use crate::check::Access;
 use crate::limits::{CONNECTIONS_MAX, DRAIN_MS};
 use crate::run::Host;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -32,6 +33,7 @@ pub struct Options {
     /// Health alone, away from tenants.
     pub admin_listener: Option<TcpListener>,
     pub door: Door,
+    pub checker: Access,
     pub workers: usize,
 }
 
@@ -39,6 +41,7 @@ pub struct Options {
 pub(crate) struct Shared {
     pub host: Host,
     pub door: Door,
+    pub checker: Access,
     /// Of stored scripts.
     pub texts: Texts,
     pub draining: AtomicBool,
@@ -84,6 +87,7 @@ impl Server {
             permits: Arc::new(Semaphore::new(host.engine.isolates_max() as usize)),
             host,
             door: options.door,
+            checker: options.checker,
             texts: Texts::default(),
             draining: AtomicBool::new(false),
             connections: AtomicUsize::new(0),

@@ -73,7 +73,7 @@ fn start(local: &Rc<Local>, admitted: Admitted, permit: OwnedSemaphorePermit) ->
     let (ended, object) = oneshot::channel();
     let shared = local.shared.clone();
     tokio::task::spawn_local(async move {
-        let Admitted { job, session } = admitted;
+        let Admitted { job, session, .. } = admitted;
         let object = run::execute(&shared.host, job, &session).await;
         drop(permit);
         tell(&object);

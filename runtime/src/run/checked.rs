@@ -1,0 +1,48 @@
+//! In: an admitted job, and what the checker said about its script. Out: its run object.
+//! May touch: what `execute` may.
+//! Security boundary: no; a check helps who writes a script, it protects nobody.
+
+use super::execute::{Host, Job, execute};
+use super::object::{RunObject, RunUsage};
+use crate::bridge::Session;
+use crate::isolate::{ErrorKind, Findings, Logs, Outcome, RunError, Usage};
+use mayfly_checker::{Diagnostic, Verdict};
+
+/// Runs what is right or what nobody knows better about; what is wrong fails before its first call. Without a verdict nobody
+/// asked for a check, or the run itself tells why there was nothing to check.
+pub async fn execute_checked(host: &Host, job: Job, session: &Session, verdict: Option<Verdict>) -> RunObject {
+    let (checked, reason) = match verdict {
+        Some(Verdict::Wrong { diagnostics, more }) => return refused(job, diagnostics, more),
+        Some(Verdict::NotChecked(reason)) => (Some(false), Some(reason)),
+        Some(Verdict::Clean) => (Some(true), None),
+        None => (None, None),
+    };
+    let object = execute(host, job, session).await;
+    RunObject { checked, not_checked: reason, ..object }
+}
+
+fn refused(job: Job, diagnostics: Vec<Diagnostic>, more: u32) -> RunObject {
+    let mut usage = RunUsage::default();
+    usage.usage.wall_us = job.began.elapsed().as_micros() as u64;
+    let (logs, used) = (Logs::default(), Usage::default());
+    let outcome = Outcome { result: Err(type_error(diagnostics)), logs, usage: used };
+    let mut object = RunObject { checked: Some(true), ..RunObject::new(job.id, outcome, Vec::new(), usage) };
+    if more > 0 {
+        object.truncated.push("error.diagnostics");
+    }
+    object
+}
+
+/// The first finding is the error; all of them are its diagnostics.
+pub fn type_error(diagnostics: Vec<Diagnostic>) -> RunError {
+    let mut error = RunError::new(ErrorKind::Type, "TypeCheckError", "the script does not fit its types");
+    if let Some(first) = diagnostics.first() {
+        error.message = first.message.clone();
+        error.module = Some(first.module.clone());
+        (error.line, error.column) = (Some(first.line), Some(first.column));
+        error.source = Some(first.source.clone());
+    }
+    let suggestion = diagnostics.first().and_then(|first| first.suggestion.clone());
+    error.findings = Some(Box::new(Findings { suggestion, diagnostics }));
+    error
+}
