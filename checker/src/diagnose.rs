@@ -2,6 +2,7 @@
 //! May touch: nothing.
 //! Security boundary: no. Lists and texts are bounded.
 
+use crate::enums::Enums;
 use crate::layout::Framed;
 use crate::leniency::is_style;
 use crate::limits::{DIAGNOSTICS_MAX, MESSAGE_BYTES_MAX, TYPE_BYTES_MAX};
@@ -19,14 +20,14 @@ pub struct Checked<'a> {
     pub raw: Vec<Raw>,
 }
 
-pub fn diagnose<'a>(modules: impl Iterator<Item = Checked<'a>>) -> Verdict {
+pub fn diagnose<'a>(modules: impl Iterator<Item = Checked<'a>>, enums: &Enums) -> Verdict {
     let (mut diagnostics, mut more) = (Vec::new(), 0);
     for checked in modules {
-        let mut raw: Vec<&Raw> = checked.raw.iter().filter(|raw| counts(raw, checked.code)).collect();
+        let mut raw: Vec<&Raw> = checked.raw.iter().filter(|raw| counts(raw, checked.code, enums)).collect();
         raw.sort_by_key(|raw| raw.pos);
         for raw in raw {
             match diagnostics.len() < DIAGNOSTICS_MAX {
-                true => diagnostics.push(told(raw, &checked)),
+                true => diagnostics.push(told(raw, &checked, enums)),
                 false => more += 1,
             }
         }
@@ -38,7 +39,7 @@ pub fn diagnose<'a>(modules: impl Iterator<Item = Checked<'a>>) -> Verdict {
 }
 
 /// Whether it is worth a repair; `leniency.rs` says what that means.
-fn counts(raw: &Raw, code: &str) -> bool {
+fn counts(raw: &Raw, code: &str, enums: &Enums) -> bool {
     if raw.category != ERROR || is_style(raw.code) {
         return false;
     }
@@ -51,7 +52,7 @@ fn counts(raw: &Raw, code: &str) -> bool {
         // A parameter of the script's own function, left out.
         2554 => !raw.related_information.iter().any(|place| place.code == 6210 && place.file_name == raw.file_name),
         // Any text where one of some words is wanted: it may be one of them.
-        2322 | 2345 | 2820 => !is_wide(&deepest.text),
+        2322 | 2345 | 2820 => !is_wide(&deepest.text, enums),
         _ => true,
     }
 }
@@ -70,16 +71,21 @@ fn quoted(text: &str, number: usize) -> Option<&str> {
 }
 
 /// "Type 'string' is not assignable to type '"open" | "closed"'".
-fn is_wide(text: &str) -> bool {
+fn is_wide(text: &str, enums: &Enums) -> bool {
     let Some((from, to)) = text.split_once(" is not assignable to ") else { return false };
     let literal = |kind: &str| to.contains(kind);
     match () {
-        () if from.ends_with("'string'") => literal("'\"") || literal("'`"),
+        () if from.ends_with("'string'") => literal("'\"") || literal("'`") || named(to, enums).is_some(),
         () if from.ends_with("'number'") => {
             to.split('\'').nth(1).is_some_and(|kind| kind.starts_with(|c: char| c.is_ascii_digit()))
         }
         () => false,
     }
+}
+
+/// The words of the type that stands last in a message.
+fn named<'e>(text: &str, enums: &'e Enums) -> Option<&'e str> {
+    enums.words(text.rsplit('\'').nth(1)?)
 }
 
 /// Whether the script gives an object this property somewhere: `x.name = ...`, or `this.name = ...` alone.
@@ -96,12 +102,12 @@ fn is_assigned(name: &str, code: &str, this_alone: bool) -> bool {
     })
 }
 
-fn told(raw: &Raw, checked: &Checked<'_>) -> Diagnostic {
+fn told(raw: &Raw, checked: &Checked<'_>, enums: &Enums) -> Diagnostic {
     let length = checked.code.encode_utf16().count() as u32;
     let inside = |offset: u32| checked.framed.place(offset).min(length);
     let (from, to) = (inside(raw.pos), inside(raw.end));
     let ((start_line, column), (end_line, end_column)) = (place(checked.code, from), place(checked.code, to));
-    let (message, suggestion) = words(raw, checked.code.get(byte_at(checked.code, from)..).unwrap_or_default());
+    let (message, suggestion) = words(raw, checked.code.get(byte_at(checked.code, from)..).unwrap_or_default(), enums);
     Diagnostic {
         module: checked.module.to_owned(),
         line: start_line,
@@ -116,7 +122,7 @@ fn told(raw: &Raw, checked: &Checked<'_>) -> Diagnostic {
 }
 
 /// TypeScript's own words without its advice, and the advice.
-fn words(raw: &Raw, at: &str) -> (String, Option<String>) {
+fn words(raw: &Raw, at: &str, enums: &Enums) -> (String, Option<String>) {
     let mut message = raw.text.clone();
     let mut suggestion = None;
     for mark in [" Did you mean ", " Do you need to "] {
@@ -144,6 +150,7 @@ fn words(raw: &Raw, at: &str) -> (String, Option<String>) {
         2339 if raw.text.contains("readonly env: Record<string") && about(name) => {
             Some(mayfly_advice::process_member(name).to_string())
         }
+        2322 | 2345 | 2820 => named(&deepest(raw).text, enums).map(|words| format!("it is one of {words}")),
         _ => None,
     };
     (shortened(&message), own.or(suggestion))

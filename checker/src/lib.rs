@@ -24,6 +24,7 @@ mod project;
 mod wire;
 
 mod diagnose;
+mod enums;
 mod leniency;
 mod lenient;
 mod places;

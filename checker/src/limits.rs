@@ -48,6 +48,8 @@ pub const COMPILER_DATA_BYTES_MAX: u64 = 640 * 1024 * 1024;
 pub const COMPILER_CPU_S_MAX: u64 = 600;
 /// Catalogues of tools that a compiler keeps parsed; the one that was not used for longest goes.
 pub const CATALOGUES_MAX: usize = 16;
+/// Types of a catalogue whose words are told in messages.
+pub const ENUMS_MAX: usize = 4_096;
 /// Tenants whose turn is remembered.
 pub const TENANTS_MAX: usize = 4_096;
 /// Connections that the checker serves at once: one for each worker of a runtime, and those of one that just died.

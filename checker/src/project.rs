@@ -4,6 +4,7 @@
 //! which nothing is left when the next one begins. Only declarations stay.
 
 use crate::compiler::{Broken, Compiler};
+use crate::enums::Enums;
 use crate::files::Files;
 use crate::leniency::options;
 use crate::lenient::lenient;
@@ -12,17 +13,24 @@ use crate::service::Launch;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::path::Path;
+use std::rc::Rc;
 
 /// A compiler with the declarations of the language and of Mayfly parsed, and those of some tenants.
 pub struct Warm {
     compiler: Compiler,
     files: Files,
-    /// Digests; the one that was used last is the last.
-    catalogues: Vec<String>,
+    /// The one that was used last is the last.
+    catalogues: Vec<Catalogue>,
     checks: u32,
     /// The project of the check before this one.
     open: Option<String>,
     snapshot: Option<u64>,
+}
+
+/// A tenant's tools, of which the compiler holds the rest.
+struct Catalogue {
+    digest: String,
+    enums: Rc<Enums>,
 }
 
 /// One module of a check: its path below the check's folder, and its text there.
@@ -76,13 +84,13 @@ impl Warm {
     }
 
     pub fn knows(&self, catalogue: &str) -> bool {
-        self.catalogues.iter().any(|known| known == catalogue)
+        self.catalogues.iter().any(|known| known.digest == catalogue)
     }
 
     /// Parses a tenant's declarations, once: a project without a script holds them.
     pub async fn learn(&mut self, catalogue: &str, declarations: &str) -> Result<(), Broken> {
         let forgotten = match self.catalogues.len() >= CATALOGUES_MAX {
-            true => Some(self.catalogues.remove(0)),
+            true => Some(self.catalogues.remove(0).digest),
             false => None,
         };
         let folder = |digest: &str| format!("/t/{digest}/");
@@ -95,8 +103,15 @@ impl Warm {
         if let Some(digest) = forgotten {
             self.files.remove(&folder(&digest));
         }
-        self.catalogues.push(catalogue.to_owned());
+        let enums = Rc::new(Enums::of(declarations));
+        self.catalogues.push(Catalogue { digest: catalogue.to_owned(), enums });
         Ok(())
+    }
+
+    /// Of a catalogue that is known.
+    pub fn enums(&self, catalogue: &str) -> Rc<Enums> {
+        let known = self.catalogues.iter().find(|known| known.digest == catalogue);
+        known.map(|known| known.enums.clone()).unwrap_or_default()
     }
 
     /// The findings of each source, in its order. `input` declares the variable that scripts of statements find.
@@ -106,7 +121,7 @@ impl Warm {
         sources: &[Source<'_>],
         input: bool,
     ) -> Result<Vec<Vec<Raw>>, Broken> {
-        if let Some(at) = self.catalogues.iter().position(|known| known == catalogue) {
+        if let Some(at) = self.catalogues.iter().position(|known| known.digest == catalogue) {
             let used = self.catalogues.remove(at);
             self.catalogues.push(used);
         }

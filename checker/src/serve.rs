@@ -21,9 +21,15 @@ pub async fn connection(checker: &Checker, mut stream: UnixStream) -> Result<()>
     Ok(())
 }
 
-/// Nothing may come before the answer.
+/// Comes back when the other side has ended; also when it sends something, for nothing may come before the answer.
 async fn gone(stream: &UnixStream) {
-    let _ = stream.readable().await;
+    // Being told that there may be something to read does not mean that there is.
+    while stream.readable().await.is_ok() {
+        match stream.try_read(&mut [0]) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            _ => return,
+        }
+    }
 }
 
 /// One check over a connection on which nothing else is going on.

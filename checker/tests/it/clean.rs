@@ -66,6 +66,7 @@ fn what_only_lacks_words_passes() {
         "export default { async fetch(request, env, ctx) { return new Response(request.url) } }",
         "async function (input) { return input }",
         "return",
+        "const status = [input.a ? 'open' : 'x'.trim()]; await shop.orders.list({ status })",
         "if (input) { return 1 }\nenum Color { Red }\nnamespace N { export const a = 1 }\nN.a + Color.Red",
         "[1, 2].map((x) => x * 2)",
         "",

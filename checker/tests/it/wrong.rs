@@ -54,7 +54,7 @@ const CASES: [Case; 32] = [
     ("await shop.orders.replace({ order_id: 1, status: 'open' })", (1, 42), "'status' does not exist", ""),
     ("await shop.payments.start({ kind: 'card', number: '1' })", (1, 29), "'kind' does not exist", ""),
     // values of enumerations
-    ("await shop.orders.list({ status: ['done'] })", (1, 35), "\"done\"", ""),
+    ("await shop.orders.list({ status: ['done'] })", (1, 35), "\"done\"", "\"open\" | \"paid\" | \"sent\""),
     (
         "const { orders } = await shop.orders.list();\nreturn orders.filter((o) => o.status === 'done')",
         (2, 29),
