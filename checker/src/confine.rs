@@ -80,19 +80,24 @@ const ALLOWED_HERE: &[c_long] = &[];
 
 const DESCRIPTORS_MAX: u64 = 64;
 
-/// Comes back only when it failed. To be called in a process that has one thread, and was made for this. A kernel that lacks
-/// a layer leaves the others, unless `strict`.
+/// Comes back only when it failed. To be called in a process that has one thread, and was made for this.
 pub fn become_compiler(program: &Path, arguments: &[OsString], strict: bool) -> Error {
-    // Survives what comes: the compiler ends with whoever started it, also in the middle of its work.
-    if let Err(error) = rustix::process::set_parent_process_death_signal(Some(Signal::KILL)) {
-        return error.into();
+    match confine(program, strict) {
+        Ok(()) => std::process::Command::new(program).args(arguments).exec(),
+        Err(missing) => missing,
     }
+}
+
+/// What this thread, and what it becomes, gets from here on. A kernel that lacks a layer leaves the others, unless `strict`.
+pub fn confine(program: &Path, strict: bool) -> Result<()> {
+    // Survives what comes: the compiler ends with whoever started it, also in the middle of its work.
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     // Each of them, whatever became of the one before.
     let layers = [limits(), landlock(program), seccomp()];
-    if let (true, Some(missing)) = (strict, layers.into_iter().find_map(Result::err)) {
-        return missing;
+    match layers.into_iter().find_map(Result::err) {
+        Some(missing) if strict => Err(missing),
+        _ => Ok(()),
     }
-    std::process::Command::new(program).args(arguments).exec()
 }
 
 fn limits() -> Result<()> {

@@ -5,6 +5,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod clean;
+mod confine;
 mod harness;
 mod hostile;
 mod wrong;
