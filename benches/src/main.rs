@@ -2,11 +2,12 @@
 //! May touch: loopback, temporary folders, the release binary beside this one.
 //! Security boundary: no.
 //!
-//!     cargo build --release && cargo run --release -p mayfly-benches [isolate] [guest] [server] [calls] [trigger] [memory] [image]
+//!     cargo build --release && cargo run --release -p mayfly-benches [isolate] [guest] [server] [calls] [trigger] [check] [memory] [image]
 //!
 //! Exit status 1 when a promise is missed by more than the noise of a shared machine (`table::NOISE`).
 
 mod calls;
+mod check;
 mod guest;
 mod image;
 mod isolate;
@@ -22,13 +23,14 @@ use table::Table;
 type Error = Box<dyn std::error::Error>;
 type Group = (&'static str, fn(&mut Table) -> Result<(), Error>);
 
-const GROUPS: [Group; 7] = [
+const GROUPS: [Group; 8] = [
     ("isolate", isolate::measure),
     ("guest", guest::measure),
     ("image", image::measure),
     ("server", server::measure),
     ("calls", calls::measure),
     ("trigger", trigger::measure),
+    ("check", check::measure),
     ("memory", memory::measure),
 ];
 
