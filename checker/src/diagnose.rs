@@ -2,13 +2,15 @@
 //! May touch: nothing.
 //! Security boundary: no. Lists and texts are bounded.
 
-use crate::enums::Enums;
+use crate::floating::floating;
 use crate::layout::Framed;
 use crate::leniency::is_style;
-use crate::limits::{DIAGNOSTICS_MAX, MESSAGE_BYTES_MAX, TYPE_BYTES_MAX};
+use crate::limits::{DIAGNOSTICS_MAX, FINDINGS_MAX, MESSAGE_BYTES_MAX, TYPE_BYTES_MAX};
 use crate::message::{Diagnostic, Verdict};
 use crate::places::{byte_at, line, place};
 use crate::project::{ERROR, Raw};
+use crate::vocabulary::Vocabulary;
+use std::ops::Range;
 
 /// One module, and what was found in it.
 pub struct Checked<'a> {
@@ -20,17 +22,34 @@ pub struct Checked<'a> {
     pub raw: Vec<Raw>,
 }
 
-pub fn diagnose<'a>(modules: impl Iterator<Item = Checked<'a>>, enums: &Enums) -> Verdict {
+pub fn diagnose<'a>(modules: impl Iterator<Item = Checked<'a>>, vocabulary: &Vocabulary) -> Verdict {
     let (mut diagnostics, mut more) = (Vec::new(), 0);
     for checked in modules {
-        let mut raw: Vec<&Raw> = checked.raw.iter().filter(|raw| counts(raw, checked.code, enums)).collect();
+        let mut raw: Vec<&Raw> =
+            checked.raw.iter().filter(|raw| raw.category == ERROR && !is_style(raw.code)).collect();
         raw.sort_by_key(|raw| raw.pos);
-        for raw in raw {
-            match diagnostics.len() < DIAGNOSTICS_MAX {
-                true => diagnostics.push(told(raw, &checked, enums)),
-                false => more += 1,
+        // Looking at one takes as long as its script is long: of more than anybody reads, the rest is only counted.
+        more += raw.len().saturating_sub(FINDINGS_MAX) as u32;
+        raw.truncate(FINDINGS_MAX);
+        raw.retain(|raw| counts(raw, checked.code, vocabulary));
+        more += raw.len().saturating_sub(DIAGNOSTICS_MAX) as u32;
+        raw.truncate(DIAGNOSTICS_MAX);
+        let mut found: Vec<Diagnostic> = raw.into_iter().map(|raw| told(raw, &checked, vocabulary)).collect();
+        for call in floating(checked.code, &vocabulary.roots(checked.code)) {
+            let one = unawaited(&call, &checked);
+            let inside = |other: &Diagnostic| {
+                let (at, from, to) =
+                    ((other.line, other.column), (one.line, one.column), (one.end_line, one.end_column));
+                at >= from && at < to
+            };
+            if !found.iter().any(inside) {
+                found.push(one);
             }
         }
+        found.sort_by_key(|one| (one.line, one.column));
+        let room = DIAGNOSTICS_MAX - diagnostics.len();
+        more += found.len().saturating_sub(room) as u32;
+        diagnostics.extend(found.into_iter().take(room));
     }
     match diagnostics.is_empty() {
         true => Verdict::Clean,
@@ -39,10 +58,7 @@ pub fn diagnose<'a>(modules: impl Iterator<Item = Checked<'a>>, enums: &Enums) -
 }
 
 /// Whether it is worth a repair; `leniency.rs` says what that means.
-fn counts(raw: &Raw, code: &str, enums: &Enums) -> bool {
-    if raw.category != ERROR || is_style(raw.code) {
-        return false;
-    }
+fn counts(raw: &Raw, code: &str, vocabulary: &Vocabulary) -> bool {
     let deepest = deepest(raw);
     match raw.code {
         // An object that is filled later, as JavaScript does it.
@@ -52,7 +68,7 @@ fn counts(raw: &Raw, code: &str, enums: &Enums) -> bool {
         // A parameter of the script's own function, left out.
         2554 => !raw.related_information.iter().any(|place| place.code == 6210 && place.file_name == raw.file_name),
         // Any text where one of some words is wanted: it may be one of them.
-        2322 | 2345 | 2820 => !is_wide(&deepest.text, enums),
+        2322 | 2345 | 2820 => !is_wide(&deepest.text, vocabulary),
         _ => true,
     }
 }
@@ -71,11 +87,11 @@ fn quoted(text: &str, number: usize) -> Option<&str> {
 }
 
 /// "Type 'string' is not assignable to type '"open" | "closed"'".
-fn is_wide(text: &str, enums: &Enums) -> bool {
+fn is_wide(text: &str, vocabulary: &Vocabulary) -> bool {
     let Some((from, to)) = text.split_once(" is not assignable to ") else { return false };
     let literal = |kind: &str| to.contains(kind);
     match () {
-        () if from.ends_with("'string'") => literal("'\"") || literal("'`") || named(to, enums).is_some(),
+        () if from.ends_with("'string'") => literal("'\"") || literal("'`") || named(to, vocabulary).is_some(),
         () if from.ends_with("'number'") => {
             to.split('\'').nth(1).is_some_and(|kind| kind.starts_with(|c: char| c.is_ascii_digit()))
         }
@@ -84,8 +100,8 @@ fn is_wide(text: &str, enums: &Enums) -> bool {
 }
 
 /// The words of the type that stands last in a message.
-fn named<'e>(text: &str, enums: &'e Enums) -> Option<&'e str> {
-    enums.words(text.rsplit('\'').nth(1)?)
+fn named<'e>(text: &str, vocabulary: &'e Vocabulary) -> Option<&'e str> {
+    vocabulary.words(text.rsplit('\'').nth(1)?)
 }
 
 /// Whether the script gives an object this property somewhere: `x.name = ...`, or `this.name = ...` alone.
@@ -102,12 +118,13 @@ fn is_assigned(name: &str, code: &str, this_alone: bool) -> bool {
     })
 }
 
-fn told(raw: &Raw, checked: &Checked<'_>, enums: &Enums) -> Diagnostic {
+fn told(raw: &Raw, checked: &Checked<'_>, vocabulary: &Vocabulary) -> Diagnostic {
     let length = checked.code.encode_utf16().count() as u32;
     let inside = |offset: u32| checked.framed.place(offset).min(length);
     let (from, to) = (inside(raw.pos), inside(raw.end));
     let ((start_line, column), (end_line, end_column)) = (place(checked.code, from), place(checked.code, to));
-    let (message, suggestion) = words(raw, checked.code.get(byte_at(checked.code, from)..).unwrap_or_default(), enums);
+    let (message, suggestion) =
+        words(raw, checked.code.get(byte_at(checked.code, from)..).unwrap_or_default(), vocabulary);
     Diagnostic {
         module: checked.module.to_owned(),
         line: start_line,
@@ -121,8 +138,28 @@ fn told(raw: &Raw, checked: &Checked<'_>, enums: &Enums) -> Diagnostic {
     }
 }
 
+/// A call of a tool that is a statement: what it answers, also with an error, is lost.
+fn unawaited(call: &Range<usize>, checked: &Checked<'_>) -> Diagnostic {
+    let place = |to: usize| {
+        let before = checked.code.get(..to).unwrap_or_default();
+        place(checked.code, before.encode_utf16().count() as u32)
+    };
+    let ((start_line, column), (end_line, end_column)) = (place(call.start), place(call.end));
+    Diagnostic {
+        module: checked.module.to_owned(),
+        line: start_line,
+        column,
+        end_line,
+        end_column,
+        code: "MAYFLY1".to_owned(),
+        message: "Nobody awaits this call: the run may end before it has answered, and its errors are lost.".to_owned(),
+        suggestion: Some("write `await` before it".to_owned()),
+        source: line(checked.code, start_line),
+    }
+}
+
 /// TypeScript's own words without its advice, and the advice.
-fn words(raw: &Raw, at: &str, enums: &Enums) -> (String, Option<String>) {
+fn words(raw: &Raw, at: &str, vocabulary: &Vocabulary) -> (String, Option<String>) {
     let mut message = raw.text.clone();
     let mut suggestion = None;
     for mark in [" Did you mean ", " Do you need to "] {
@@ -150,7 +187,7 @@ fn words(raw: &Raw, at: &str, enums: &Enums) -> (String, Option<String>) {
         2339 if raw.text.contains("readonly env: Record<string") && about(name) => {
             Some(mayfly_advice::process_member(name).to_string())
         }
-        2322 | 2345 | 2820 => named(&deepest(raw).text, enums).map(|words| format!("it is one of {words}")),
+        2322 | 2345 | 2820 => named(&deepest(raw).text, vocabulary).map(|words| format!("it is one of {words}")),
         _ => None,
     };
     (shortened(&message), own.or(suggestion))

@@ -24,10 +24,11 @@ mod project;
 mod wire;
 
 mod diagnose;
-mod enums;
+mod floating;
 mod leniency;
 mod lenient;
 mod places;
+mod vocabulary;
 
 pub mod confine;
 

@@ -20,6 +20,14 @@ pub const DEPTH_MAX: usize = 100;
 
 /// Diagnostics told of one script; the others are counted.
 pub const DIAGNOSTICS_MAX: usize = 20;
+/// Findings of a module that are looked at.
+pub const FINDINGS_MAX: usize = 500;
+/// Calls that nobody awaits, told of one module.
+pub const FLOATING_MAX: usize = 20;
+/// Calls that are looked at for that, and how far each is: arguments and regular expressions, in bytes.
+pub const CALLS_MAX: usize = 1_000;
+pub const ARGUMENTS_BYTES_MAX: usize = 16 * 1024;
+pub const REGULAR_EXPRESSION_BYTES_MAX: usize = 200;
 /// One message, in bytes: types can be longer than the script.
 pub const MESSAGE_BYTES_MAX: usize = 600;
 /// A type that is named in a message, in bytes.
@@ -50,6 +58,8 @@ pub const COMPILER_CPU_S_MAX: u64 = 600;
 pub const CATALOGUES_MAX: usize = 16;
 /// Types of a catalogue whose words are told in messages.
 pub const ENUMS_MAX: usize = 4_096;
+/// Sets of tools of a catalogue.
+pub const SETS_MAX: usize = 1_000;
 /// Tenants whose turn is remembered.
 pub const TENANTS_MAX: usize = 4_096;
 /// Connections that the checker serves at once: one for each worker of a runtime, and those of one that just died.

@@ -4,12 +4,12 @@
 //! which nothing is left when the next one begins. Only declarations stay.
 
 use crate::compiler::{Broken, Compiler};
-use crate::enums::Enums;
 use crate::files::Files;
 use crate::leniency::options;
 use crate::lenient::lenient;
 use crate::limits::{CATALOGUES_MAX, COMPILER_CHECKS_MAX, COMPILER_RESIDENT_BYTES};
 use crate::service::Launch;
+use crate::vocabulary::Vocabulary;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -30,7 +30,7 @@ pub struct Warm {
 /// A tenant's tools, of which the compiler holds the rest.
 struct Catalogue {
     digest: String,
-    enums: Rc<Enums>,
+    vocabulary: Rc<Vocabulary>,
 }
 
 /// One module of a check: its path below the check's folder, and its text there.
@@ -103,15 +103,15 @@ impl Warm {
         if let Some(digest) = forgotten {
             self.files.remove(&folder(&digest));
         }
-        let enums = Rc::new(Enums::of(declarations));
-        self.catalogues.push(Catalogue { digest: catalogue.to_owned(), enums });
+        let vocabulary = Rc::new(Vocabulary::of(declarations));
+        self.catalogues.push(Catalogue { digest: catalogue.to_owned(), vocabulary });
         Ok(())
     }
 
     /// Of a catalogue that is known.
-    pub fn enums(&self, catalogue: &str) -> Rc<Enums> {
+    pub fn vocabulary(&self, catalogue: &str) -> Rc<Vocabulary> {
         let known = self.catalogues.iter().find(|known| known.digest == catalogue);
-        known.map(|known| known.enums.clone()).unwrap_or_default()
+        known.map(|known| known.vocabulary.clone()).unwrap_or_default()
     }
 
     /// The findings of each source, in its order. `input` declares the variable that scripts of statements find.

@@ -118,3 +118,19 @@ fn nothing_of_a_script_stays() {
         assert_eq!(found, [], "an unknown module is any");
     });
 }
+
+/// What is told costs no more than what is found.
+#[test]
+fn a_hundred_thousand_mistakes_are_counted_in_time() {
+    let Some(checker) = checker() else { return };
+    block(async {
+        let script = "shop.a.b=c;\n".repeat(80_000);
+        let began = Instant::now();
+        if let Verdict::Wrong { diagnostics, more } = check(&checker, &script).await {
+            assert_eq!((diagnostics.len(), diagnostics[19].line > 5), (limits::DIAGNOSTICS_MAX, true));
+            assert!(more > 70_000, "{more}");
+        }
+        assert!(began.elapsed() < Duration::from_millis(limits::CHECK_MS + limits::START_MS), "{:?}", began.elapsed());
+        assert_eq!(list(check(&checker, "return shop.nothing").await).len(), 1);
+    });
+}

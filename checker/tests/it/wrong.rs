@@ -6,7 +6,7 @@ use mayfly_checker::{Diagnostic, Verdict};
 /// The script, the place (line and column) of its first mistake, a part of the message, a part of the suggestion.
 type Case = (&'static str, (u32, u32), &'static str, &'static str);
 
-const CASES: [Case; 32] = [
+const CASES: [Case; 34] = [
     // fields of results
     ("const o = await shop.orders.get({ order_id: 1 });\nreturn o.totl", (2, 10), "'totl' does not exist", ""),
     (
@@ -72,6 +72,13 @@ const CASES: [Case; 32] = [
     ("const { orders } = shop.orders.list();\nreturn orders", (1, 9), "'orders' does not exist", "`await`"),
     ("await shop.orders.get({ order_id: notes.add({ list: 'a', text: 'b' }) })", (1, 25), "Promise", "`await`"),
     ("const r = await fetch('https://a.test');\nreturn r.json().items", (2, 17), "'items' does not exist", "`await`"),
+    ("shop.orders.delete_({ order_id: 1 });\nreturn 'done'", (1, 1), "Nobody awaits this call", "`await`"),
+    (
+        "const { orders } = await shop.orders.list();\nfor (const o of orders) {\n  shop.orders.delete_({ order_id: o.id });\n}",
+        (3, 3),
+        "Nobody awaits",
+        "`await`",
+    ),
     // what there is not
     ("const fs = require('fs');", (1, 12), "Cannot find name 'require'", ""),
     ("if (!input) process.exit(1)", (1, 21), "'exit' does not exist", "return"),
