@@ -22,7 +22,11 @@ pub struct Checked<'a> {
     pub raw: Vec<Raw>,
 }
 
-pub fn diagnose<'a>(modules: impl Iterator<Item = Checked<'a>>, vocabulary: &Vocabulary) -> Verdict {
+pub fn diagnose<'a>(
+    modules: impl Iterator<Item = Checked<'a>>,
+    vocabulary: &Vocabulary,
+    external: &[String],
+) -> Verdict {
     let (mut diagnostics, mut more) = (Vec::new(), 0);
     for checked in modules {
         let mut raw: Vec<&Raw> =
@@ -31,7 +35,7 @@ pub fn diagnose<'a>(modules: impl Iterator<Item = Checked<'a>>, vocabulary: &Voc
         // Looking at one takes as long as its script is long: of more than anybody reads, the rest is only counted.
         more += raw.len().saturating_sub(FINDINGS_MAX) as u32;
         raw.truncate(FINDINGS_MAX);
-        raw.retain(|raw| counts(raw, checked.code, vocabulary));
+        raw.retain(|raw| counts(raw, checked.code, vocabulary) && !is_external(raw, external));
         more += raw.len().saturating_sub(DIAGNOSTICS_MAX) as u32;
         raw.truncate(DIAGNOSTICS_MAX);
         let mut found: Vec<Diagnostic> = raw.into_iter().map(|raw| told(raw, &checked, vocabulary)).collect();
@@ -71,6 +75,12 @@ fn counts(raw: &Raw, code: &str, vocabulary: &Vocabulary) -> bool {
         2322 | 2345 | 2820 => !is_wide(&deepest.text, vocabulary),
         _ => true,
     }
+}
+
+/// `tools.NAME`, or `NAME` by itself, of a tool that came with the run.
+fn is_external(raw: &Raw, external: &[String]) -> bool {
+    let names = |name: &str| external.iter().any(|known| known.split('.').next() == Some(name));
+    matches!(raw.code, 2304 | 2339 | 2551 | 2552) && quoted(&raw.text, 0).is_some_and(names)
 }
 
 fn deepest(raw: &Raw) -> &Raw {

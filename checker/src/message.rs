@@ -19,6 +19,9 @@ pub struct Ask {
     /// TypeScript of the tenant's tools, for a checker that does not have them any more or yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub declarations: Option<String>,
+    /// Tools of this run alone, which its caller answers: known by name, not by type.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub external: Vec<String>,
     /// The main one first.
     pub modules: Vec<Module>,
 }

@@ -116,7 +116,7 @@ async fn answer(warm: &mut Warm, ask: &Ask, script: &Script) -> Result<Answer, B
         framed,
         raw,
     });
-    Ok(Answer::Told(diagnose(checked, &warm.vocabulary(&ask.catalogue))))
+    Ok(Answer::Told(diagnose(checked, &warm.vocabulary(&ask.catalogue), &ask.external)))
 }
 
 /// A script whose size and depth are known to be bearable.

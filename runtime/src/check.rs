@@ -104,7 +104,13 @@ pub fn ask(tenant: &str, script: &Script, catalogue: &Catalogue) -> Ask {
     let module =
         |module: &crate::prepare::ModuleText| Module { name: module.name.clone(), source: module.source.clone() };
     let modules = script.modules.iter().map(module).collect();
-    Ask { tenant: tenant.to_owned(), catalogue: catalogue.digest.clone(), declarations: None, modules }
+    Ask {
+        tenant: tenant.to_owned(),
+        catalogue: catalogue.digest.clone(),
+        declarations: None,
+        external: Vec::new(),
+        modules,
+    }
 }
 
 async fn connect(asks: &mpsc::Sender<Wanted>) -> Result<UnixStream> {

@@ -68,12 +68,34 @@ fn what_only_lacks_words_passes() {
         "return",
         "const status = [input.a ? 'open' : 'x'.trim()]; await shop.orders.list({ status })",
         "if (input) { return 1 }\nenum Color { Red }\nnamespace N { export const a = 1 }\nN.a + Color.Red",
+        "const said = await tools.confirm({ question: 'sure?' }); return said.deep.er + (await confirm()).yes",
         "[1, 2].map((x) => x * 2)",
         "",
     ];
     block(async {
         for script in scripts {
             assert_eq!(list(check(&checker, script).await), [], "{script}");
+        }
+    });
+}
+
+/// What must compile under `strict` must check clean here, and the other way round.
+#[test]
+fn the_declarations_own_tests_agree() {
+    let Some(checker) = checker() else { return };
+    let folder = root().join("guest-sdk/types/tests");
+    let scripts = |name: &str| -> Vec<PathBuf> {
+        std::fs::read_dir(folder.join(name)).unwrap().flatten().map(|entry| entry.path()).collect()
+    };
+    block(async {
+        // Its tools are any: those of a tenant are not.
+        for script in scripts("must").into_iter().filter(|script| !script.ends_with("tools.ts")) {
+            let found = list(check(&checker, &std::fs::read_to_string(&script).unwrap()).await);
+            assert_eq!(found, [], "{}", script.display());
+        }
+        for script in scripts("must-not") {
+            let found = list(check(&checker, &std::fs::read_to_string(&script).unwrap()).await);
+            assert!(!found.is_empty(), "{}", script.display());
         }
     });
 }

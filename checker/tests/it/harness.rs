@@ -35,7 +35,8 @@ pub async fn check_modules(checker: &Checker, tenant: &str, modules: &[(&str, &s
     let declarations = tools();
     let modules = modules.iter().map(|(name, source)| Module { name: (*name).into(), source: (*source).into() });
     let (tenant, catalogue) = (tenant.into(), digest(&declarations));
-    let ask = Ask { tenant, catalogue, declarations: Some(declarations), modules: modules.collect() };
+    let (declarations, external, modules) = (Some(declarations), vec!["confirm".to_owned()], modules.collect());
+    let ask = Ask { tenant, catalogue, declarations, external, modules };
     match checker.check(&ask).await {
         Answer::Told(verdict) => verdict,
         Answer::DeclarationsWanted => panic!("they were given"),
