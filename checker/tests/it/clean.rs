@@ -87,15 +87,20 @@ fn the_declarations_own_tests_agree() {
     let scripts = |name: &str| -> Vec<PathBuf> {
         std::fs::read_dir(folder.join(name)).unwrap().flatten().map(|entry| entry.path()).collect()
     };
+    let mut missed = Vec::new();
     block(async {
         // Its tools are any: those of a tenant are not.
         for script in scripts("must").into_iter().filter(|script| !script.ends_with("tools.ts")) {
             let found = list(check(&checker, &std::fs::read_to_string(&script).unwrap()).await);
             assert_eq!(found, [], "{}", script.display());
         }
-        for script in scripts("must-not") {
+        // An import that nothing can answer is told by the transpiler, before anything is checked.
+        for script in scripts("must-not").into_iter().filter(|script| !script.ends_with("package.ts")) {
             let found = list(check(&checker, &std::fs::read_to_string(&script).unwrap()).await);
-            assert!(!found.is_empty(), "{}", script.display());
+            if found.is_empty() {
+                missed.push(script.file_name().unwrap().to_string_lossy().into_owned());
+            }
         }
     });
+    assert_eq!(missed, [""; 0]);
 }
