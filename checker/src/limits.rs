@@ -49,6 +49,8 @@ pub const COMPILERS_MAX: usize = 2;
 /// Checks after which a compiler is replaced, and the resident memory at which it is replaced earlier.
 pub const COMPILER_CHECKS_MAX: u32 = 1_000;
 pub const COMPILER_RESIDENT_BYTES: u64 = 320 * 1024 * 1024;
+/// A compiler that had nothing to do for this long is ended, to give its memory back.
+pub const COMPILER_IDLE_MS: u64 = 10 * 60 * 1_000;
 /// Where its collector begins to work harder, and where the kernel gives it no more.
 pub const COMPILER_HEAP_BYTES: u64 = 256 * 1024 * 1024;
 pub const COMPILER_DATA_BYTES_MAX: u64 = 640 * 1024 * 1024;

@@ -9,7 +9,8 @@ use crate::diagnose::{Checked, diagnose};
 use crate::discover::Installed;
 use crate::layout::{self, Frame, Framed};
 use crate::limits::{
-    CHECK_MS, COMPILERS_MAX, DECLARATIONS_BYTES_MAX, DEPTH_MAX, MODULES_MAX, SOURCE_BYTES_MAX, START_MS,
+    CHECK_MS, COMPILER_IDLE_MS, COMPILERS_MAX, DECLARATIONS_BYTES_MAX, DEPTH_MAX, MODULES_MAX, SOURCE_BYTES_MAX,
+    START_MS,
 };
 use crate::message::{Answer, Ask, Module, Verdict, digest};
 use crate::project::{Raw, Source, Warm};
@@ -33,7 +34,8 @@ pub struct Checker {
     launch: Launch,
     turns: Turns,
     permits: Semaphore,
-    idle: RefCell<Vec<Warm>>,
+    /// With the time of their last check.
+    idle: RefCell<Vec<(Warm, Instant)>>,
 }
 
 impl Checker {
@@ -75,7 +77,7 @@ impl Checker {
                 "the type checker broke down over this script".to_owned()
             })?;
         if !warm.is_worn() {
-            self.idle.borrow_mut().push(warm);
+            self.idle.borrow_mut().push((warm, Instant::now()));
         }
         Ok(answer)
     }
@@ -83,8 +85,13 @@ impl Checker {
     /// One that knows the tenant's tools, if there is one.
     fn take_idle(&self, catalogue: &str) -> Option<Warm> {
         let mut idle = self.idle.borrow_mut();
-        let at = idle.iter().position(|warm| warm.knows(catalogue)).or_else(|| idle.len().checked_sub(1))?;
-        Some(idle.swap_remove(at))
+        let at = idle.iter().position(|(warm, _)| warm.knows(catalogue)).or_else(|| idle.len().checked_sub(1))?;
+        Some(idle.swap_remove(at).0)
+    }
+
+    /// Ends compilers that had nothing to do for long; the next check starts one.
+    pub fn end_idle(&self) {
+        self.idle.borrow_mut().retain(|(_, last)| last.elapsed() < Duration::from_millis(COMPILER_IDLE_MS));
     }
 }
 

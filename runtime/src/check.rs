@@ -8,13 +8,13 @@ pub use catalogues::Catalogue;
 
 use crate::bridge::{Asker, Bridge, DoorError, Session, Wanted};
 use crate::prepare::{Programs, Script};
-use crate::run::Job;
+use crate::run::{Job, Told};
 use catalogues::Catalogues;
 use mayfly_checker::limits::LINES_IDLE_MAX;
 use mayfly_checker::{Ask, Module, Verdict};
 use std::cell::RefCell;
 use std::io::Result;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
 
@@ -53,27 +53,37 @@ impl Desk {
         request_id: &str,
         session: &Session,
         job: &Job,
-    ) -> std::result::Result<Option<Verdict>, DoorError> {
-        let asks = match &self.access {
-            Access::Absent(reason) => return Ok(Some(Verdict::NotChecked(reason.clone()))),
-            Access::HandedIn(asks) => asks,
-        };
-        if self.programs.prepare(&job.tenant, &job.script, job.limits.source_bytes).await.is_err() {
+    ) -> std::result::Result<Option<Told>, DoorError> {
+        if self.is_installed()
+            && self.programs.prepare(&job.tenant, &job.script, job.limits.source_bytes).await.is_err()
+        {
             return Ok(None);
         }
-        // Whose tools they are is what the bridge says now, not what was remembered of this token.
-        let admission = session.admission().await?;
-        let catalogue = self.catalogues.of(bridge, Asker { token, request_id }, &admission).await?;
+        let began = Instant::now();
+        let verdict = match &self.access {
+            Access::Absent(reason) => Verdict::NotChecked(reason.clone()),
+            Access::HandedIn(asks) => {
+                // Whose tools they are is what the bridge says now, not what was remembered of this token.
+                let admission = session.admission().await?;
+                let catalogue = self.catalogues.of(bridge, Asker { token, request_id }, &admission).await?;
+                self.within(job, self.ask(asks, ask(&job.tenant, &job.script, &catalogue), &catalogue.declarations))
+                    .await
+            }
+        };
+        Ok(Some(Told { verdict, took: began.elapsed() }))
+    }
+
+    /// The run's wall clock holds for its check too.
+    async fn within(&self, job: &Job, asking: impl Future<Output = Result<Verdict>>) -> Verdict {
         let wall = Duration::from_millis(job.limits.wall_ms).saturating_sub(job.began.elapsed());
-        let asking = self.ask(asks, ask(&job.tenant, &job.script, &catalogue), &catalogue.declarations);
-        Ok(Some(match tokio::time::timeout(wall, asking).await {
+        match tokio::time::timeout(wall, asking).await {
             Ok(Ok(verdict)) => verdict,
             Ok(Err(error)) => {
                 tracing::error!(%error, "the type checker does not answer");
                 Verdict::NotChecked("the type checker does not answer".into())
             }
             Err(_) => Verdict::NotChecked("the run's wall clock ended before the type checker".into()),
-        }))
+        }
     }
 
     /// A connection may have ended since it was used, with the checker that had it: then another one is asked for.

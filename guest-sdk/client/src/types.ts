@@ -96,6 +96,7 @@ export interface Usage {
   bytes_in: number;
   prepare_us?: number;
   start_us?: number;
+  check_us?: number;
 }
 
 interface RunBase {

@@ -7,7 +7,7 @@ use super::channel::{self, Channel, ToChecker};
 use super::failure::Failure;
 use super::{executor, setup};
 use mayfly::lockdown::Mode;
-use mayfly_checker::limits::CONNECTIONS_MAX;
+use mayfly_checker::limits::{COMPILER_IDLE_MS, CONNECTIONS_MAX};
 use mayfly_checker::{Checker, Installed, Launch, confine};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
@@ -18,6 +18,7 @@ use std::io::{Error, Result};
 use std::path::PathBuf;
 use std::process::{ExitCode, Stdio};
 use std::rc::Rc;
+use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
 
@@ -67,9 +68,16 @@ async fn serve(checker: Rc<Checker>) -> std::result::Result<ExitCode, Failure> {
     let by_hand = |error: Error| Failure::usage(format!("`mayfly serve` starts the checker ({error})"));
     let channel = Channel::to_parent().map_err(by_hand)?;
     let open = Rc::new(Cell::new(0usize));
-    while let Some((ToChecker::Connection, descriptors)) =
-        channel.receive_with_descriptors().await.map_err(|error| Failure::fault("supervisor", error))?
-    {
+    let mut idle = tokio::time::interval(Duration::from_millis(COMPILER_IDLE_MS / 10));
+    loop {
+        let message = tokio::select! {
+            message = channel.receive_with_descriptors() => message.map_err(|error| Failure::fault("supervisor", error))?,
+            _ = idle.tick() => {
+                checker.end_idle();
+                continue;
+            }
+        };
+        let Some((ToChecker::Connection, descriptors)) = message else { return Ok(ExitCode::SUCCESS) };
         for descriptor in descriptors {
             let stream = std::os::unix::net::UnixStream::from(descriptor);
             if open.get() >= CONNECTIONS_MAX {
@@ -86,7 +94,6 @@ async fn serve(checker: Rc<Checker>) -> std::result::Result<ExitCode, Failure> {
             });
         }
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 /// The process, as its supervisor sees it: started when somebody first wants a check, and again when it died.

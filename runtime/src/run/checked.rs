@@ -7,22 +7,34 @@ use super::object::{RunObject, RunUsage};
 use crate::bridge::Session;
 use crate::isolate::{ErrorKind, Findings, Logs, Outcome, RunError, Usage};
 use mayfly_checker::{Diagnostic, Verdict};
+use std::time::Duration;
+
+/// A verdict, and how long it took.
+#[derive(Debug)]
+pub struct Told {
+    pub verdict: Verdict,
+    pub took: Duration,
+}
 
 /// Runs what is right or what nobody knows better about; what is wrong fails before its first call. Without a verdict nobody
 /// asked for a check, or the run itself tells why there was nothing to check.
-pub async fn execute_checked(host: &Host, job: Job, session: &Session, verdict: Option<Verdict>) -> RunObject {
-    let (checked, reason) = match verdict {
-        Some(Verdict::Wrong { diagnostics, more }) => return refused(job, diagnostics, more),
+pub async fn execute_checked(host: &Host, job: Job, session: &Session, told: Option<Told>) -> RunObject {
+    let check_us = told.as_ref().map_or(0, |told| told.took.as_micros() as u64);
+    let (checked, reason) = match told.map(|told| told.verdict) {
+        Some(Verdict::Wrong { diagnostics, more }) => return refused(job, diagnostics, more, check_us),
         Some(Verdict::NotChecked(reason)) => (Some(false), Some(reason)),
         Some(Verdict::Clean) => (Some(true), None),
         None => (None, None),
     };
-    let object = execute(host, job, session).await;
+    let mut object = execute(host, job, session).await;
+    // What is told of the way from source to program is told from the run's beginning.
+    object.usage.prepare_us = object.usage.prepare_us.saturating_sub(check_us);
+    object.usage.check_us = check_us;
     RunObject { checked, not_checked: reason, ..object }
 }
 
-fn refused(job: Job, diagnostics: Vec<Diagnostic>, more: u32) -> RunObject {
-    let mut usage = RunUsage::default();
+fn refused(job: Job, diagnostics: Vec<Diagnostic>, more: u32, check_us: u64) -> RunObject {
+    let mut usage = RunUsage { check_us, ..RunUsage::default() };
     usage.usage.wall_us = job.began.elapsed().as_micros() as u64;
     let (logs, used) = (Logs::default(), Usage::default());
     let outcome = Outcome { result: Err(type_error(diagnostics)), logs, usage: used };

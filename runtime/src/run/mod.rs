@@ -8,7 +8,7 @@ mod exchange;
 mod execute;
 mod object;
 
-pub use checked::{execute_checked, type_error};
+pub use checked::{Told, execute_checked, type_error};
 pub use exchange::{Exchange, RequestBody, Response, ResponsePart};
 pub use execute::{Asked, Entropy, Host, Job, execute};
 pub use object::{CallRecord, RunObject, RunStatus, Verdict};

@@ -46,8 +46,15 @@ pub struct RunUsage {
     pub usage: Usage,
     /// From source to program; near nothing when it was cached.
     pub prepare_us: u64,
+    /// The check of its types, where that was asked for.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub check_us: u64,
     /// A fresh isolate and the script's first turn, up to its first wait.
     pub start_us: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// One call as the run object lists it.

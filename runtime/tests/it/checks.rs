@@ -87,6 +87,7 @@ fn a_wrong_field_name_fails_before_the_first_call() {
         "{run}"
     );
     assert_eq!(count.load(Ordering::SeqCst), 2);
+    assert!(run["usage"]["check_us"].as_u64().is_some_and(|took| took > 0), "{run}");
     // Who does not ask is told nothing of it, and runs.
     let run = server.run("return 1", Value::Null);
     assert_eq!((&run["result"], &run["checked"]), (&json!(1), &Value::Null));
