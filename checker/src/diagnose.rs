@@ -4,7 +4,7 @@
 
 use crate::floating::floating;
 use crate::layout::Framed;
-use crate::leniency::is_style;
+use crate::leniency::{counts, is_style, named};
 use crate::limits::{DIAGNOSTICS_MAX, FINDINGS_MAX, MESSAGE_BYTES_MAX, TYPE_BYTES_MAX};
 use crate::message::{Diagnostic, Verdict};
 use crate::places::{byte_at, line, place};
@@ -35,7 +35,9 @@ pub fn diagnose<'a>(
         // Looking at one takes as long as its script is long: of more than anybody reads, the rest is only counted.
         more += raw.len().saturating_sub(FINDINGS_MAX) as u32;
         raw.truncate(FINDINGS_MAX);
-        raw.retain(|raw| counts(raw, checked.code, vocabulary) && !is_external(raw, external));
+        raw.retain(|raw| {
+            counts(raw, checked.code, checked.framed.place(raw.pos), vocabulary) && !is_external(raw, external)
+        });
         more += raw.len().saturating_sub(DIAGNOSTICS_MAX) as u32;
         raw.truncate(DIAGNOSTICS_MAX);
         let mut found: Vec<Diagnostic> = raw.into_iter().map(|raw| told(raw, &checked, vocabulary)).collect();
@@ -61,71 +63,10 @@ pub fn diagnose<'a>(
     }
 }
 
-/// Whether it is worth a repair; `leniency.rs` says what that means.
-fn counts(raw: &Raw, code: &str, vocabulary: &Vocabulary) -> bool {
-    let deepest = deepest(raw);
-    match raw.code {
-        // An object that is filled later, as JavaScript does it.
-        2339 if quoted(&raw.text, 1) == Some("{}") => false,
-        2339 => !quoted(&raw.text, 0).is_some_and(|name| is_assigned(name, code, false)),
-        2551 => !quoted(&raw.text, 0).is_some_and(|name| is_assigned(name, code, true)),
-        // A parameter of the script's own function, left out.
-        2554 => !raw.related_information.iter().any(|place| place.code == 6210 && place.file_name == raw.file_name),
-        // Any text where one of some words is wanted: it may be one of them.
-        2322 | 2345 | 2820 => !is_wide(&deepest.text, vocabulary),
-        _ => true,
-    }
-}
-
 /// `tools.NAME`, or `NAME` by itself, of a tool that came with the run.
 fn is_external(raw: &Raw, external: &[String]) -> bool {
     let names = |name: &str| external.iter().any(|known| known.split('.').next() == Some(name));
-    matches!(raw.code, 2304 | 2339 | 2551 | 2552) && quoted(&raw.text, 0).is_some_and(names)
-}
-
-fn deepest(raw: &Raw) -> &Raw {
-    let mut at = raw;
-    while let Some(next) = at.message_chain.first() {
-        at = next;
-    }
-    at
-}
-
-/// The text between the quotes with this number.
-fn quoted(text: &str, number: usize) -> Option<&str> {
-    text.split('\'').nth(number * 2 + 1)
-}
-
-/// "Type 'string' is not assignable to type '"open" | "closed"'".
-fn is_wide(text: &str, vocabulary: &Vocabulary) -> bool {
-    let Some((from, to)) = text.split_once(" is not assignable to ") else { return false };
-    let literal = |kind: &str| to.contains(kind);
-    match () {
-        () if from.ends_with("'string'") => literal("'\"") || literal("'`") || named(to, vocabulary).is_some(),
-        () if from.ends_with("'number'") => {
-            to.split('\'').nth(1).is_some_and(|kind| kind.starts_with(|c: char| c.is_ascii_digit()))
-        }
-        () => false,
-    }
-}
-
-/// The words of the type that stands last in a message.
-fn named<'e>(text: &str, vocabulary: &'e Vocabulary) -> Option<&'e str> {
-    vocabulary.words(text.rsplit('\'').nth(1)?)
-}
-
-/// Whether the script gives an object this property somewhere: `x.name = ...`, or `this.name = ...` alone.
-fn is_assigned(name: &str, code: &str, this_alone: bool) -> bool {
-    code.match_indices(name).any(|(at, _)| {
-        let before = code.get(..at).unwrap_or_default();
-        let after = code.get(at + name.len()..).unwrap_or_default().trim_start();
-        let target = if this_alone { before.ends_with("this.") } else { before.ends_with('.') };
-        let operators = ["=", "+=", "-=", "??=", "||=", "&&=", "++", "--"];
-        target
-            && operators.iter().any(|operator| after.starts_with(operator))
-            && !after.starts_with("==")
-            && !after.starts_with("=>")
-    })
+    matches!(raw.code, 2304 | 2339 | 2551 | 2552) && raw.quoted(0).is_some_and(names)
 }
 
 fn told(raw: &Raw, checked: &Checked<'_>, vocabulary: &Vocabulary) -> Diagnostic {
@@ -188,7 +129,7 @@ fn words(raw: &Raw, at: &str, vocabulary: &Vocabulary) -> (String, Option<String
         at.starts_with(name)
             && !at.get(name.len()..).is_some_and(|rest| rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
     };
-    let name = quoted(&raw.text, 0).unwrap_or_default();
+    let name = raw.quoted(0).unwrap_or_default();
     let own = match raw.code {
         _ if raw.related_information.iter().any(|place| place.code == 2773) || awaits(raw) => {
             Some("did you forget `await`?".to_owned())
@@ -197,7 +138,7 @@ fn words(raw: &Raw, at: &str, vocabulary: &Vocabulary) -> (String, Option<String
         2339 if raw.text.contains("readonly env: Record<string") && about(name) => {
             Some(mayfly_advice::process_member(name).to_string())
         }
-        2322 | 2345 | 2820 => named(&deepest(raw).text, vocabulary).map(|words| format!("it is one of {words}")),
+        2322 | 2345 | 2820 => named(&raw.deepest().text, vocabulary).map(|words| format!("it is one of {words}")),
         _ => None,
     };
     (shortened(&message), own.or(suggestion))
@@ -205,9 +146,9 @@ fn words(raw: &Raw, at: &str, vocabulary: &Vocabulary) -> (String, Option<String
 
 /// Somewhere a promise stands where its value is wanted.
 fn awaits(raw: &Raw) -> bool {
-    let text = &deepest(raw).text;
+    let text = &raw.deepest().text;
     match raw.code {
-        2339 | 2551 => quoted(text, 1).is_some_and(|kind| kind.starts_with("Promise<")),
+        2339 | 2551 => raw.deepest().quoted(1).is_some_and(|kind| kind.starts_with("Promise<")),
         2322 | 2345 | 2740 | 2741 | 2739 => {
             text.starts_with("Type 'Promise<") && !text.contains("to type 'Promise<")
                 || text.starts_with("Argument of type 'Promise<")

@@ -53,6 +53,22 @@ pub struct Raw {
     pub related_information: Vec<Raw>,
 }
 
+impl Raw {
+    /// What it comes down to.
+    pub fn deepest(&self) -> &Raw {
+        let mut at = self;
+        while let Some(next) = at.message_chain.first() {
+            at = next;
+        }
+        at
+    }
+
+    /// The text between the quotes with this number.
+    pub fn quoted(&self, number: usize) -> Option<&str> {
+        self.text.split('\'').nth(number * 2 + 1)
+    }
+}
+
 #[derive(Deserialize)]
 struct Opened {
     snapshot: u64,

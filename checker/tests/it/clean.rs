@@ -69,6 +69,12 @@ fn what_only_lacks_words_passes() {
         "const status = [input.a ? 'open' : 'x'.trim()]; await shop.orders.list({ status })",
         "if (input) { return 1 }\nenum Color { Red }\nnamespace N { export const a = 1 }\nN.a + Color.Red",
         "const said = await tools.confirm({ question: 'sure?' }); return said.deep.er + (await confirm()).yes",
+        "const sums = {}; sums[input.a] = 1; return Object.values(sums).reduce((a, b) => a + b, 0)",
+        "const order = {}; order.customer = 'a'; order.lines = []; return await shop.orders.create(order)",
+        "const order = { customer: 'a' }; order.lines = []; return await shop.orders.create(order)",
+        "const p = { order_id: 1 }; p.body = input; return await shop.orders.replace(p)",
+        "const all = Object.entries(JSON.parse('{}')).map(([k, v]) => ({ k, n: v.n, ...v })); return all[0].k",
+        "const seen = Object.values({}); for (const one of seen) console.log(one.id, [...one.list]); return seen.length",
         "[1, 2].map((x) => x * 2)",
         "",
     ];
