@@ -1,4 +1,4 @@
-//! In: nothing. Out: TypeScript's options, and which of its findings are no reason to refuse a script.
+//! In: what TypeScript finds. Out: whether that is a reason to refuse a script; and the options that TypeScript is given.
 //! May touch: nothing.
 //! Security boundary: no.
 //!
@@ -52,6 +52,10 @@ pub fn counts(raw: &Raw, code: &str, at: u32, vocabulary: &Vocabulary) -> bool {
         2339 if raw.quoted(1) == Some("{}") => false,
         2339 => !assigned(raw.quoted(0), false),
         2551 => !assigned(raw.quoted(0), true),
+        // `typeof window` asks whether there is one.
+        2304 | 2552 | 2580..=2584 | 2591..=2593 => {
+            !code.get(..byte_at(code, at)).is_some_and(|before| before.trim_end().ends_with("typeof"))
+        }
         // A parameter of the script's own function, left out.
         2554 => !raw.related_information.iter().any(|place| place.code == 6210 && place.file_name == raw.file_name),
         2322 | 2345 | 2739 | 2740 | 2741 | 2820 => {

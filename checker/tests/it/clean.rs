@@ -75,6 +75,7 @@ fn what_only_lacks_words_passes() {
         "const p = { order_id: 1 }; p.body = input; return await shop.orders.replace(p)",
         "const all = Object.entries(JSON.parse('{}')).map(([k, v]) => ({ k, n: v.n, ...v })); return all[0].k",
         "const seen = Object.values({}); for (const one of seen) console.log(one.id, [...one.list]); return seen.length",
+        "const here = typeof window !== 'undefined' || typeof Deno === 'object' || typeof require === 'function'; return here",
         "[1, 2].map((x) => x * 2)",
         "",
     ];
