@@ -51,6 +51,9 @@ pub struct Raw {
     pub text: String,
     pub message_chain: Vec<Raw>,
     pub related_information: Vec<Raw>,
+    /// It is about the grammar: nothing was said about types.
+    #[serde(skip)]
+    pub is_syntax: bool,
 }
 
 impl Raw {
@@ -85,6 +88,7 @@ struct Project {
 /// Of `category`.
 pub const ERROR: u32 = 1;
 
+const SYNTAX: &str = "getSyntacticDiagnostics";
 const GLOBALS: &str = "/globals.d.ts";
 
 impl Warm {
@@ -172,12 +176,15 @@ impl Warm {
 
     async fn findings(&mut self, project: &Value, path: &str) -> Result<Vec<Raw>, Broken> {
         let params = json!({ "snapshot": self.snapshot, "project": project, "file": path });
-        for method in ["getSyntacticDiagnostics", "getSemanticDiagnostics"] {
+        for method in [SYNTAX, "getSemanticDiagnostics"] {
             let result = self.compiler.request(method, params.clone(), &mut self.files).await?;
             let found: Option<Vec<Raw>> = serde_json::from_value(result)?;
             // What does not parse says nothing about types.
             match found {
-                Some(found) if found.iter().any(|raw| raw.category == ERROR) => return Ok(found),
+                Some(mut found) if found.iter().any(|raw| raw.category == ERROR) => {
+                    found.iter_mut().for_each(|raw| raw.is_syntax = method == SYNTAX);
+                    return Ok(found);
+                }
                 _ => {}
             }
         }

@@ -104,7 +104,7 @@ async fn answer(warm: &mut Warm, ask: &Ask, script: &Script) -> Result<Answer, B
         }
         warm.learn(&ask.catalogue, declarations).await?;
     }
-    let mut frame = layout::frame(script.main());
+    let frame = layout::frame(script.main());
     let mut framed = script.framed(frame);
     let mut found = warm.check(&ask.catalogue, &script.sources(&framed), script.input).await?;
     let main = |found: &[Vec<Raw>]| -> Vec<u32> { found.first().into_iter().flatten().map(|raw| raw.code).collect() };
@@ -113,10 +113,14 @@ async fn answer(warm: &mut Warm, ask: &Ask, script: &Script) -> Result<Answer, B
         let found_again = warm.check(&ask.catalogue, &script.sources(&again), script.input).await?;
         // Where neither fits, a module is what sees the most.
         if other == Frame::Module || other.other(main(&found_again).into_iter()).is_none() {
-            (frame, framed, found) = (other, again, found_again);
+            (framed, found) = (again, found_again);
         }
     }
-    tracing::trace!(?frame, "checked");
+    // Who asks has compiled the script: where the grammars differ, it is not the author who is wrong.
+    if let Some(raw) = found.iter().flatten().find(|raw| raw.is_syntax) {
+        let reason = format!("TypeScript does not read this script as Mayfly does: {}", raw.text);
+        return Ok(Answer::Told(Verdict::NotChecked(reason)));
+    }
     let checked = found.into_iter().zip(&script.modules).zip(&framed).map(|((raw, module), framed)| Checked {
         module: &module.name,
         code: &module.code,

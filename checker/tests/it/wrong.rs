@@ -135,6 +135,15 @@ fn places_are_those_of_what_was_sent() {
     });
 }
 
+/// The transpiler takes a function without a name among statements; who asks has compiled the script.
+#[test]
+fn what_typescript_reads_otherwise_is_not_called_wrong() {
+    let Some(checker) = checker() else { return };
+    let verdict = block(check(&checker, "const n = 1;\nasync function (input) { return n }"));
+    let Verdict::NotChecked(reason) = verdict else { panic!("{verdict:?}") };
+    assert_eq!(reason, "TypeScript does not read this script as Mayfly does: Identifier expected.");
+}
+
 #[test]
 fn every_module_of_a_script_is_checked() {
     let Some(checker) = checker() else { return };
