@@ -2,11 +2,13 @@
 //! May touch: loopback, temporary folders, the release binary beside this one.
 //! Security boundary: no.
 //!
-//!     cargo build --release && cargo run --release -p mayfly-benches [isolate] [guest] [server] [calls] [tools] [trigger] [memory] [image]
+//!     cargo build --release && cargo run --release -p mayfly-benches [isolate] [guest] [server] [calls] [tools] [trigger]
+//!     [check] [memory] [image]
 //!
 //! Exit status 1 when a promise is missed by more than the noise of a shared machine (`table::NOISE`).
 
 mod calls;
+mod check;
 mod guest;
 mod image;
 mod isolate;
@@ -23,7 +25,7 @@ use table::Table;
 type Error = Box<dyn std::error::Error>;
 type Group = (&'static str, fn(&mut Table) -> Result<(), Error>);
 
-const GROUPS: [Group; 8] = [
+const GROUPS: [Group; 9] = [
     ("isolate", isolate::measure),
     ("guest", guest::measure),
     ("image", image::measure),
@@ -31,6 +33,7 @@ const GROUPS: [Group; 8] = [
     ("calls", calls::measure),
     ("tools", tools::measure),
     ("trigger", trigger::measure),
+    ("check", check::measure),
     ("memory", memory::measure),
 ];
 

@@ -33,6 +33,8 @@ pub struct Admitted {
 pub(crate) struct Wishes {
     /// Tools that the caller answers.
     pub external: Externals,
+    /// Whether its types are checked before it runs.
+    pub check: bool,
     /// `wait: false`: the run goes on when nobody waits for it.
     pub detached: bool,
     /// The stored script, as it was asked for.
@@ -54,6 +56,8 @@ pub struct RunRequest {
     limits: LimitsAsked,
     #[serde(default)]
     external: Vec<ExternalAsked>,
+    #[serde(default)]
+    check: bool,
     #[serde(default)]
     wait: Option<bool>,
 }
@@ -88,7 +92,8 @@ pub async fn admit(
     let mut request: RunRequest = read(body)?;
     let external = Externals::read(std::mem::take(&mut request.external), &admission.tools);
     let external = external.map_err(Problem::bad_request)?;
-    let wishes = Wishes { external, detached: request.wait == Some(false), script: request.script.clone() };
+    let (check, detached) = (request.check, request.wait == Some(false));
+    let wishes = Wishes { external, check, detached, script: request.script.clone() };
     let stored = match &request.script {
         Some(name) => Some(texts.stored(bridge, &admission.tenant, token, name).await?),
         None => None,

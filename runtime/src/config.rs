@@ -24,6 +24,8 @@ pub struct Config {
     pub tenants: PathBuf,
     /// A bridge that somebody else runs; without it `serve` starts its own.
     pub bridge_socket: Option<PathBuf>,
+    /// The TypeScript compiler; without it `MAYFLY_TSC`, then `tsc` on the PATH.
+    pub checker_command: Option<PathBuf>,
     /// What happens where the machine lacks a layer of the lock-down.
     pub lockdown: Mode,
     /// How long a run stays paused before it is cancelled.
@@ -41,6 +43,7 @@ struct File {
     state: Option<Spanned<String>>,
     tenants: Option<String>,
     bridge: Option<BridgeTable>,
+    checker: Option<CheckerTable>,
     runtime: Option<RuntimeTable>,
     limits: Option<Spanned<LimitsAsked>>,
     defaults: Option<Spanned<LimitsAsked>>,
@@ -50,6 +53,12 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct BridgeTable {
     socket: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CheckerTable {
+    command: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -100,6 +109,7 @@ impl Config {
             state: folder.join(state(name, &file.state, line)?),
             tenants: folder.join(file.tenants.as_deref().unwrap_or("tenants")),
             bridge_socket: file.bridge.and_then(|bridge| bridge.socket).map(|socket| folder.join(socket)),
+            checker_command: file.checker.and_then(|checker| checker.command).map(|command| folder.join(command)),
             lockdown: file.runtime.as_ref().and_then(|runtime| runtime.lockdown).unwrap_or_default(),
             pause_ms: pause_ms(name, file.runtime.and_then(|runtime| runtime.pause_ms), line)?,
             defaults: limits(&file.defaults, DEFAULTS, &ceilings)?,
@@ -172,7 +182,7 @@ mod tests {
         assert_eq!(config.listen, default_listen());
         assert_eq!(config.tenants, Path::new("/etc/mayfly/tenants"));
         assert_eq!((config.ceilings, config.defaults), (CEILINGS, DEFAULTS));
-        assert_eq!(config.lockdown, Mode::BestEffort);
+        assert_eq!((config.lockdown, config.checker_command), (Mode::BestEffort, None));
     }
 
     #[test]
@@ -203,6 +213,7 @@ mod tests {
             mistake("[runtime]\nlockdown = \"on\"\n"),
             "mayfly.toml:2: `lockdown`: unknown variant `on`, expected one of `required`, `best-effort`, `off`"
         );
+        assert!(mistake("[checker]\ncomand = \"tsc\"\n").contains(":2: unknown key `comand`\n  hint: did you mean"));
         assert!(mistake("[runtime]\nlokdown = \"off\"\n").contains(":2: unknown key `lokdown`\n  hint: did you mean"));
         let missing = Config::read(Path::new("/nowhere/mayfly.toml")).unwrap_err().to_string();
         assert!(missing.contains("/nowhere/mayfly.toml: cannot be read") && missing.contains("--config"), "{missing}");

@@ -4,6 +4,7 @@
 
 pub mod admit;
 pub mod bridge;
+pub mod check;
 pub mod isolate;
 mod mcp;
 pub mod prepare;

@@ -27,6 +27,21 @@ export type ErrorKind =
   | "syntax" | "type" | "exception" | "cpu_limit" | "wall_limit" | "memory_limit" | "call_limit" | "result_limit"
   | "source_limit" | "deadlock" | "not_serializable" | "cancelled" | "internal";
 
+/** What a check found at one place. Lines and columns count from 1. */
+export interface Diagnostic {
+  module: string;
+  line: number;
+  column: number;
+  /** Behind the last character. */
+  end_line: number;
+  end_column: number;
+  /** Such as `TS2551`. */
+  code: string;
+  message: string;
+  suggestion?: string;
+  source?: string;
+}
+
 /** Why a script failed. Lines and columns count from 1, in the TypeScript. */
 export interface RunError {
   kind: ErrorKind;
@@ -38,6 +53,10 @@ export interface RunError {
   column?: number;
   /** The offending line itself. */
   source?: string;
+  /** Of kind `type`: what to write instead, where that is known. */
+  suggestion?: string;
+  /** Of kind `type`: everything that was found, in the order of the source; the error is the first of them. */
+  diagnostics?: Diagnostic[];
 }
 
 /** A call that waits for somebody outside. */
@@ -77,6 +96,7 @@ export interface Usage {
   bytes_in: number;
   prepare_us?: number;
   start_us?: number;
+  check_us?: number;
 }
 
 interface RunBase {
@@ -84,6 +104,10 @@ interface RunBase {
   logs: LogLine[];
   calls: CallRecord[];
   usage: Usage;
+  /** Of a run with `check`: whether its types were checked before it ran. */
+  checked?: boolean;
+  /** Why they were not. */
+  not_checked?: string;
   /** Lists that were cut to their limit. */
   truncated?: string[];
 }

@@ -23,8 +23,9 @@ use tokio::net::UnixDatagram;
 #[serde(rename_all = "snake_case")]
 pub enum ToRuntime {
     /// First, with the listening socket, and a second one if `admin`.
-    Start { lockdown: Mode, admin: bool, pause_ms: u64 },
-    /// With a connection to the bridge, the answer to one `Connect`.
+    /// `no_checker` says why there is none.
+    Start { lockdown: Mode, admin: bool, pause_ms: u64, no_checker: Option<String> },
+    /// With a connection, the answer to one `Connect` or `ConnectChecker`.
     Connection,
     /// The answer where there is none.
     NoConnection { reason: String },
@@ -40,6 +41,16 @@ pub enum ToSupervisor {
     Ready { workers: usize, lockdown: String },
     /// It needs a connection to the bridge.
     Connect,
+    /// It needs a connection to the checker.
+    ConnectChecker,
+}
+
+/// What the supervisor says to the checker.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToChecker {
+    /// With a connection, whose other end a runtime has.
+    Connection,
 }
 
 /// At most this many descriptors come with one message.

@@ -4,9 +4,12 @@
 
 mod bridge;
 mod channel;
+mod check;
+mod checker;
 mod child;
 mod demo;
 mod failure;
+mod findings;
 mod paint;
 mod policy;
 mod report;
@@ -17,6 +20,7 @@ mod serve;
 mod setup;
 mod supervised;
 mod token;
+mod types;
 mod version;
 
 use clap::{Parser, Subcommand};
@@ -36,6 +40,13 @@ struct CommandLine {
 pub enum Command {
     /// Run one script here and now, bridge included
     Run(run::Arguments),
+    /// Check a script's types against what its tenant's scripts may call
+    Check(check::Arguments),
+    /// Print the TypeScript declarations of what a tenant's scripts may call
+    Types(types::Arguments),
+    /// What `serve` and `check` start: the process that owns the type checker
+    #[command(hide = true)]
+    Checker(checker::Arguments),
     /// Start the server
     Serve(serve::Arguments),
     /// What `serve` starts: the runtime, locked down
@@ -66,6 +77,9 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, E
 pub fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Run(arguments) => run::run(arguments),
+        Command::Check(arguments) => check::run(arguments),
+        Command::Types(arguments) => types::run(arguments),
+        Command::Checker(arguments) => checker::run(arguments),
         Command::Serve(arguments) => serve::run(arguments),
         Command::Runtime => runtime::run(),
         Command::Bridge(arguments) => bridge::run(arguments),

@@ -119,7 +119,7 @@ pub fn status(object: &RunObject) -> ExitCode {
 }
 
 /// Control characters could move the cursor or write to the clipboard of a terminal.
-fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     let shown = |character: char| match character {
         '\n' | '\t' => character,
         character if character.is_control() => '\u{fffd}',
@@ -128,7 +128,7 @@ fn plain(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
-fn pad(character: char) -> char {
+pub fn pad(character: char) -> char {
     if character == '\t' { '\t' } else { ' ' }
 }
 

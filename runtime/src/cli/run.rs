@@ -36,13 +36,14 @@ pub struct Arguments {
 }
 
 /// The tenant of a script without configuration: it may reach nothing.
-const NOBODY: &str = "tenant = \"local\"\n";
+pub const NOBODY: &str = "tenant = \"local\"\n";
 
 pub fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     super::log_to_stderr("error");
     let source = read_script(&arguments.script)?;
     let input = read_input(&arguments.input)?;
-    let (settings, tenant) = settings(&arguments)?;
+    let (settings, tenant, _) =
+        settings(arguments.script.parent(), arguments.config.as_deref(), arguments.tenant.as_deref())?;
     let object = run_once(settings, &tenant, Script::single(source), input, &[])?;
     match arguments.json {
         true => println!("{}", serde_json::to_string(&object).map_err(|error| Failure::fault("run object", error))?),
@@ -110,23 +111,29 @@ async fn one_run(
     Ok(execute(&host, job, &session).await)
 }
 
-fn settings(arguments: &Arguments) -> Result<(Settings, String), Failure> {
-    let beside = arguments.script.parent().unwrap_or(Path::new("")).join("mayfly.toml");
-    let file = arguments.config.clone().or_else(|| beside.is_file().then_some(beside));
+/// Whose rules hold, and where the type checker is said to be: in the file named, or in one beside the script.
+pub fn settings(
+    folder: Option<&Path>,
+    config: Option<&Path>,
+    tenant: Option<&str>,
+) -> Result<(Settings, String, Option<PathBuf>), Failure> {
+    let beside = folder.unwrap_or(Path::new("")).join("mayfly.toml");
+    let file = config.map(PathBuf::from).or_else(|| beside.is_file().then_some(beside));
     let Some(file) = file else {
-        if let Some(tenant) = &arguments.tenant {
+        if let Some(tenant) = tenant {
             return Err(Failure::usage(format!(
                 "--tenant {tenant}: there is no mayfly.toml to find it in; use --config"
             )));
         }
-        return Ok((inline(NOBODY), "local".into()));
+        return Ok((inline(NOBODY), "local".into(), None));
     };
-    let settings = setup::checked(setup::settings(&Config::read(&file)?))?;
-    let tenant = match &arguments.tenant {
-        Some(tenant) => tenant.clone(),
+    let config = Config::read(&file)?;
+    let settings = setup::checked(setup::settings(&config))?;
+    let tenant = match tenant {
+        Some(tenant) => tenant.to_owned(),
         None => only_tenant(&settings)?,
     };
-    Ok((settings, tenant))
+    Ok((settings, tenant, config.checker_command))
 }
 
 /// Settings of one tenant given as text, for runs without files.
@@ -148,7 +155,7 @@ fn only_tenant(settings: &Settings) -> Result<String, Failure> {
     }
 }
 
-fn read_script(path: &Path) -> Result<String, Failure> {
+pub fn read_script(path: &Path) -> Result<String, Failure> {
     let shown = path.display();
     let bytes = std::fs::read(path).map_err(|error| Failure::usage(format!("{shown}: {error}")))?;
     String::from_utf8(bytes).map_err(|_| Failure::usage(format!("{shown}: is not text (UTF-8); only source is run")))

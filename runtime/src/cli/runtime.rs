@@ -6,6 +6,7 @@ use super::channel::{Channel, ToRuntime, ToSupervisor};
 use super::failure::Failure;
 use super::{executor, setup};
 use mayfly::bridge::{Door, Wanted};
+use mayfly::check::Access;
 use mayfly::isolate::{Engine, EngineOptions, cache_folder};
 use mayfly::limits::RUNTIME_ASKS_MAX;
 use mayfly::lockdown::{Lockdown, Mode};
@@ -24,7 +25,7 @@ pub fn run() -> Result<ExitCode, Failure> {
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     super::log_to_stderr("warn,mayfly=info");
     let executor = executor()?;
-    let (channel, Begin { mode, pause, listener, admin_listener }) = executor.block_on(start())?;
+    let Started { channel, mode, pause, listener, admin_listener, no_checker } = executor.block_on(start())?;
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let mut lockdown = begin(mode)?;
     let engine = Engine::load(EngineOptions::default()).map_err(|error| Failure::fault("engine", error))?;
@@ -32,7 +33,9 @@ pub fn run() -> Result<ExitCode, Failure> {
     executor.block_on(async {
         let _ignored = setup::leave_signals_to_parent();
         let (asks, asked) = mpsc::channel(RUNTIME_ASKS_MAX);
-        let options = Options { listener, admin_listener, door: Door::HandedIn(asks), workers, pause };
+        let (checks, checks_asked) = mpsc::channel(mayfly_checker::limits::ASKS_MAX);
+        let checker = no_checker.map_or(Access::HandedIn(checks), Access::Absent);
+        let options = Options { listener, admin_listener, door: Door::HandedIn(asks), checker, workers, pause };
         let fault = |error| Failure::fault("serve", error);
         let server = Server::start(Host::new(engine), options).map_err(fault)?;
         let layers = lockdown.no_calls().map_err(Failure::usage)?;
@@ -42,31 +45,34 @@ pub fn run() -> Result<ExitCode, Failure> {
         let drain = async { drop(drain.await) };
         tokio::select! {
             served = server.run(drain) => served.map(|()| ExitCode::SUCCESS).map_err(fault),
-            failure = attend(&channel, asked, told) => Err(failure),
+            failure = attend(&channel, asked, checks_asked, told) => Err(failure),
         }
     })
 }
 
-/// What the supervisor says first.
-struct Begin {
+/// What the supervisor gave.
+struct Started {
+    channel: Channel,
     mode: Mode,
     pause: Duration,
     listener: TcpListener,
     admin_listener: Option<TcpListener>,
+    no_checker: Option<String>,
 }
 
 /// The first message. By hand there is none.
-async fn start() -> Result<(Channel, Begin), Failure> {
+async fn start() -> Result<Started, Failure> {
     let by_hand = |error: std::io::Error| Failure::usage(format!("`mayfly serve` starts the runtime ({error})"));
     let channel = Channel::to_parent().map_err(by_hand)?;
     let message = channel.receive_with_descriptors().await.map_err(by_hand)?;
-    let Some((ToRuntime::Start { lockdown: mode, admin, pause_ms }, descriptors)) = message else {
+    let Some((ToRuntime::Start { lockdown: mode, admin, pause_ms, no_checker }, descriptors)) = message else {
         return Err(Failure::Fault("the supervisor did not say how to start".into()));
     };
     let mut listeners = descriptors.into_iter().map(TcpListener::from);
     match (listeners.next(), listeners.next()) {
         (Some(listener), admin_listener) if admin == admin_listener.is_some() => {
-            Ok((channel, Begin { mode, pause: Duration::from_millis(pause_ms), listener, admin_listener }))
+            let pause = Duration::from_millis(pause_ms);
+            Ok(Started { channel, mode, pause, listener, admin_listener, no_checker })
         }
         _ => Err(Failure::Fault("the supervisor gave other sockets than it said".into())),
     }
@@ -86,16 +92,21 @@ fn begin(mode: Mode) -> Result<Lockdown, Failure> {
 }
 
 /// Passes on what workers ask for and what the supervisor says, until that is gone. Answers come in the order of asks,
-/// and one connection is as good as the other.
-async fn attend(channel: &Channel, mut asked: mpsc::Receiver<Wanted>, told: oneshot::Sender<()>) -> Failure {
+/// and one connection to the same place is as good as the other.
+async fn attend(
+    channel: &Channel,
+    mut asked: mpsc::Receiver<Wanted>,
+    mut checks_asked: mpsc::Receiver<Wanted>,
+    told: oneshot::Sender<()>,
+) -> Failure {
     let (mut waiting, mut told) = (VecDeque::<Wanted>::new(), Some(told));
     loop {
         tokio::select! {
             Some(wanted) = asked.recv(), if waiting.len() < RUNTIME_ASKS_MAX => {
-                match channel.send(&ToSupervisor::Connect, &[]) {
-                    Ok(()) => waiting.push_back(wanted),
-                    Err(error) => drop(wanted.send(Err(error))),
-                }
+                pass_on(channel, ToSupervisor::Connect, wanted, &mut waiting);
+            }
+            Some(wanted) = checks_asked.recv(), if waiting.len() < RUNTIME_ASKS_MAX => {
+                pass_on(channel, ToSupervisor::ConnectChecker, wanted, &mut waiting);
             }
             message = channel.receive_with_descriptors() => match message {
                 Ok(Some((ToRuntime::Drain, _))) => drop(told.take()),
@@ -108,6 +119,13 @@ async fn attend(channel: &Channel, mut asked: mpsc::Receiver<Wanted>, told: ones
                 Err(error) => return Failure::fault("supervisor", error),
             }
         }
+    }
+}
+
+fn pass_on(channel: &Channel, ask: ToSupervisor, wanted: Wanted, waiting: &mut VecDeque<Wanted>) {
+    match channel.send(&ask, &[]) {
+        Ok(()) => waiting.push_back(wanted),
+        Err(error) => drop(wanted.send(Err(error))),
     }
 }
 

@@ -2,9 +2,10 @@
 //! May touch: the listening sockets, both processes. It reads no request and runs no script.
 //! Security boundary: no; it puts the pieces together, and `supervised.rs` says what the runtime gets.
 
+use super::checker::CheckerProcess;
 use super::child::BridgeChild;
 use super::failure::Failure;
-use super::supervised::{self, Plan, Ready, Runtime};
+use super::supervised::{self, Doors, Plan, Ready, Runtime};
 use super::{executor, setup};
 use mayfly::config::Config;
 use mayfly::limits::{DRAIN_GRACE_MS, DRAIN_MS};
@@ -47,14 +48,18 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Some(_) => None,
         None => Some(setup::checked(setup::settings(&config))?),
     };
-    let plan = Plan { lockdown: config.lockdown, pause_ms: config.pause_ms, listener, admin_listener };
-    executor()?.block_on(supervise(plan, config.bridge_socket, settings, began)).map(|()| ExitCode::SUCCESS)
+    let checker = setup::checker(config.checker_command.as_deref());
+    let no_checker = checker.as_ref().err().map(ToString::to_string);
+    let plan = Plan { lockdown: config.lockdown, pause_ms: config.pause_ms, listener, admin_listener, no_checker };
+    let checker = checker.ok().map(|installed| CheckerProcess::new(installed, config.lockdown));
+    executor()?.block_on(supervise(plan, config.bridge_socket, settings, checker, began)).map(|()| ExitCode::SUCCESS)
 }
 
 async fn supervise(
     plan: Plan,
     bridge_socket: Option<PathBuf>,
     settings: Option<Settings>,
+    checker: Option<CheckerProcess>,
     began: Instant,
 ) -> Result<(), Failure> {
     let address = plan.listener.local_addr().map_err(|error| Failure::fault("listen", error))?;
@@ -65,6 +70,7 @@ async fn supervise(
     let bridge_pid = bridge.as_ref().map(BridgeChild::pid);
     let bridge_socket = bridge_socket.or_else(|| bridge.as_ref().map(BridgeChild::socket));
     let bridge_socket = bridge_socket.ok_or_else(|| Failure::fault("bridge", "no socket"))?;
+    let mut doors = Doors { bridge_socket, checker };
     let mut bridge = pin!(keep_bridge(bridge));
     let Ready { workers, lockdown } = tokio::select! {
         biased;
@@ -77,14 +83,14 @@ async fn supervise(
         biased;
         () = &mut stop => {}
         failure = &mut bridge => return Err(failure),
-        failure = supervised::keep_alive(&mut runtime, &plan, &bridge_socket, REVIVE) => return Err(failure),
+        failure = supervised::keep_alive(&mut runtime, &plan, &mut doors, REVIVE) => return Err(failure),
     }
     // Ours are copies of its sockets: clients who come now must be refused, not kept waiting.
     drop(plan);
     runtime.drain();
     tokio::select! {
         failure = &mut bridge => Err(failure),
-        ended = tokio::time::timeout(DRAIN, runtime.attend(&bridge_socket)) => match ended {
+        ended = tokio::time::timeout(DRAIN, runtime.attend(&mut doors)) => match ended {
             Ok(ended) => ended.and_then(|status| match status.success() {
                 true => Ok(()),
                 false => Err(Failure::fault("the runtime, while it was stopping", status)),

@@ -5,6 +5,8 @@
 use super::failure::Failure;
 use mayfly::config::Config;
 use mayfly_bridge::Settings;
+use mayfly_checker::{Absent, Installed};
+use std::path::{Path, PathBuf};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 pub fn settings(config: &Config) -> Settings {
@@ -17,6 +19,12 @@ pub fn settings(config: &Config) -> Settings {
         ceilings: config.ceilings,
         defaults: config.defaults,
     }
+}
+
+/// The type checker that is installed here: `MAYFLY_TSC` first, then what the configuration names, then the PATH.
+pub fn checker(named: Option<&Path>) -> Result<Installed, Absent> {
+    let variable = std::env::var_os("MAYFLY_TSC").filter(|value| !value.is_empty()).map(PathBuf::from);
+    mayfly_checker::discover(variable.as_deref().or(named), std::env::var_os("PATH").as_deref())
 }
 
 /// Everything that is wrong in tenant files, before a process is started for them.

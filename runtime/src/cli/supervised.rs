@@ -4,13 +4,14 @@
 //! end of the channel and the standard output streams.
 
 use super::channel::{self, Channel, ToRuntime, ToSupervisor};
+use super::checker::CheckerProcess;
 use super::failure::Failure;
 use mayfly::limits::{RUNTIME_EARLY_ENDS_MAX, RUNTIME_SETTLED_MS};
 use mayfly::lockdown::Mode;
-use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use tokio::net::UnixStream;
@@ -27,6 +28,14 @@ pub struct Plan {
     pub pause_ms: u64,
     pub listener: TcpListener,
     pub admin_listener: Option<TcpListener>,
+    /// Why types are not checked, where they are not.
+    pub no_checker: Option<String>,
+}
+
+/// What a runtime is connected to by its supervisor.
+pub struct Doors {
+    pub bridge_socket: PathBuf,
+    pub checker: Option<CheckerProcess>,
 }
 
 /// A runtime process. Dropping it ends it.
@@ -59,8 +68,8 @@ impl Runtime {
             .map_err(fault)?;
         let listeners: Vec<BorrowedFd> =
             [Some(&plan.listener), plan.admin_listener.as_ref()].into_iter().flatten().map(AsFd::as_fd).collect();
-        let start =
-            ToRuntime::Start { lockdown: plan.lockdown, admin: plan.admin_listener.is_some(), pause_ms: plan.pause_ms };
+        let (admin, no_checker) = (plan.admin_listener.is_some(), plan.no_checker.clone());
+        let start = ToRuntime::Start { lockdown: plan.lockdown, admin, pause_ms: plan.pause_ms, no_checker };
         channel.send(&start, &listeners).map_err(fault)?;
         Ok(Runtime { child, channel, ready: false })
     }
@@ -84,10 +93,16 @@ impl Runtime {
     }
 
     /// Hands in the connections that it asks for, until it ends.
-    pub async fn attend(&mut self, bridge_socket: &Path) -> Result<ExitStatus, Failure> {
+    pub async fn attend(&mut self, doors: &mut Doors) -> Result<ExitStatus, Failure> {
         loop {
             let answer = match self.channel.receive().await {
-                Ok(Some(ToSupervisor::Connect)) => UnixStream::connect(bridge_socket).await,
+                Ok(Some(ToSupervisor::Connect)) => {
+                    UnixStream::connect(&doors.bridge_socket).await.and_then(UnixStream::into_std).map(OwnedFd::from)
+                }
+                Ok(Some(ToSupervisor::ConnectChecker)) => match &mut doors.checker {
+                    Some(checker) => checker.connect(),
+                    None => Err(std::io::Error::other("there is no type checker")),
+                },
                 Ok(Some(ToSupervisor::Ready { .. })) if !self.ready => {
                     self.ready = true;
                     continue;
@@ -134,10 +149,10 @@ impl Runtime {
 }
 
 /// Starts the runtime again whenever it ends, until it does nothing else.
-pub async fn keep_alive(runtime: &mut Runtime, plan: &Plan, bridge_socket: &Path, pause: Duration) -> Failure {
+pub async fn keep_alive(runtime: &mut Runtime, plan: &Plan, doors: &mut Doors, pause: Duration) -> Failure {
     let (mut began, mut early) = (Instant::now(), 0);
     loop {
-        let status = match runtime.attend(bridge_socket).await {
+        let status = match runtime.attend(doors).await {
             Ok(status) => status,
             Err(failure) => return failure,
         };

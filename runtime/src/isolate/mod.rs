@@ -42,7 +42,7 @@ pub use guest::{Budget, Guest, Stopped};
 pub use image::{Image, ImageError};
 pub use logs::{LogLine, Logs};
 pub use native::cache_folder;
-pub use outcome::{ErrorKind, Outcome, RunError, Usage};
+pub use outcome::{ErrorKind, Findings, Outcome, RunError, Usage};
 pub use positions::source_line;
 pub use program::{Module, Program};
 pub use state::{Given, Isolate, Origin, Step, Turn};

@@ -6,6 +6,7 @@ use super::effect::GuestError;
 use super::guest::Stopped;
 use super::logs::Logs;
 use super::program::Program;
+use mayfly_checker::Diagnostic;
 use mayfly_schemas::limits::Limits;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -67,13 +68,27 @@ pub struct RunError {
     /// The offending line itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+    /// Of a script that was checked and did not run.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub findings: Option<Box<Findings>>,
+}
+
+/// What a check of types found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Findings {
+    /// What to write instead at the place of the error, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suggestion: Option<String>,
+    /// Everything, in the order of the source; the error is the first of them.
+    pub diagnostics: Vec<Diagnostic>,
 }
 
 impl RunError {
     pub fn new(kind: ErrorKind, name: &str, message: impl Into<String>) -> RunError {
         let message = message.into();
         let (module, line, column, source) = (None, None, None, None);
-        RunError { kind, name: name.into(), message, stack: String::new(), module, line, column, source }
+        let (stack, findings) = (String::new(), None);
+        RunError { kind, name: name.into(), message, stack, module, line, column, source, findings }
     }
 
     /// A limit was reached: says which, and what it was.

@@ -4,6 +4,7 @@
 
 use super::cut::cut;
 use crate::run::{PendingCall, RunObject, RunStatus, Verdict};
+use mayfly_checker::Diagnostic;
 use serde_json::{Map, Value, json};
 
 /// Result, log and all, in bytes of JSON; about 6,000 tokens.
@@ -24,7 +25,14 @@ pub(crate) fn report(object: &RunObject) -> (String, bool) {
         told.insert("note".into(), text.into());
     }
     if let Some(error) = &object.error {
-        told.insert("error".into(), serde_json::to_value(error).unwrap_or_default());
+        let findings = error.findings.as_ref().map(|findings| findings.diagnostics.iter().map(finding).collect());
+        match findings {
+            Some::<Vec<Value>>(findings) => {
+                told.insert("error".into(), json!({ "kind": error.kind, "diagnostics": findings }));
+                told.insert("note".into(), "nothing was run: the script does not fit the types of its tools".into());
+            }
+            None => drop(told.insert("error".into(), serde_json::to_value(error).unwrap_or_default())),
+        }
     }
     let denied: Vec<Value> = object
         .calls
@@ -69,4 +77,10 @@ fn pending(object: &RunObject) -> Value {
         json!({ "call": waiting.call, "tool": waiting.tool, "args": args, "reason": waiting.reason })
     };
     object.pending.iter().map(one).collect()
+}
+
+/// One line for each, because a model pays for every word.
+fn finding(one: &Diagnostic) -> Value {
+    let hint = one.suggestion.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
+    format!("{}:{}:{} {}{hint}", one.module, one.line, one.column, one.message).into()
 }

@@ -122,9 +122,9 @@ pub(crate) enum Call {
         names: Vec<String>,
         max_tokens: u32,
     },
-    /// The body of `POST /v1/runs`.
+    /// The body of `POST /v1/runs`, but for `check`.
     Execute {
-        body: String,
+        body: Map<String, Value>,
     },
     Continue {
         run: String,
@@ -201,7 +201,8 @@ fn describe(arguments: Value) -> Result<Call, String> {
 
 fn execute(arguments: Value) -> Result<Call, String> {
     let ExecuteArguments { code, input, external } = read(arguments)?;
-    Ok(Call::Execute { body: json!({ "code": code, "input": input, "external": external }).to_string() })
+    let fields = [("code", code.into()), ("input", input), ("external", external.into())];
+    Ok(Call::Execute { body: fields.map(|(name, value)| (name.to_owned(), value)).into_iter().collect() })
 }
 
 fn resume(arguments: Value) -> Result<Call, String> {

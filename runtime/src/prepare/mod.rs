@@ -24,7 +24,8 @@ pub struct ModuleText {
     pub source: String,
 }
 
-/// Compiled programs, by tenant and digest. A cached error costs its sender one look-up, not a compile.
+/// Compiled programs, by tenant and digest. A cached error costs its sender one look-up, not a compile. Cheap to clone.
+#[derive(Clone)]
 pub struct Programs {
     engine: Arc<Engine>,
     cache: Cache<Key, Prepared>,

@@ -47,7 +47,7 @@ impl Desk {
     }
 
     /// `work`, unless the run is cancelled before it is done.
-    pub(super) async fn unless_cancelled<T>(&self, work: impl Future<Output = T>) -> Result<T, RunError> {
+    pub async fn unless_cancelled<T>(&self, work: impl Future<Output = T>) -> Result<T, RunError> {
         tokio::select! {
             biased;
             reason = self.handle.cancelled() => Err(RunError::new(ErrorKind::Cancelled, "CancelledError", reason)),

@@ -70,6 +70,10 @@ impl Externals {
         self.tools.contains_key(name)
     }
 
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.tools.keys().map(AsRef::as_ref)
+    }
+
     /// What stands first in the names, each once: scripts find it as a global too.
     pub fn globals(&self) -> BTreeSet<&str> {
         self.tools.keys().filter_map(|name| name.split('.').next()).collect()

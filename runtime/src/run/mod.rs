@@ -2,6 +2,7 @@
 //! May touch: one isolate, and the bridge through its session.
 //! Security boundary: no; the isolate and the bridge are. This room owns the waiting: timers, wall clock, calls.
 
+mod checked;
 mod desk;
 mod drive;
 mod exchange;
@@ -12,6 +13,7 @@ mod object;
 mod shelf;
 mod told;
 
+pub use checked::{Told, execute_checked, type_error};
 pub use desk::Desk;
 pub use exchange::{Exchange, RequestBody, Response, ResponsePart};
 pub use execute::{Asked, Entropy, Host, Job, execute, execute_at};

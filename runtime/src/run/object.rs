@@ -23,6 +23,12 @@ pub struct RunObject {
     pub logs: Vec<LogLine>,
     pub calls: Vec<CallRecord>,
     pub usage: RunUsage,
+    /// Whether its types were checked before it ran, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checked: Option<bool>,
+    /// Why they were not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_checked: Option<String>,
     /// Lists that were cut to their limit.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub truncated: Vec<&'static str>,
@@ -61,8 +67,15 @@ pub struct RunUsage {
     pub usage: Usage,
     /// From source to program; near nothing when it was cached.
     pub prepare_us: u64,
+    /// The check of its types, where that was asked for.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub check_us: u64,
     /// A fresh isolate and the script's first turn, up to its first wait.
     pub start_us: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// One call as the run object lists it.
@@ -147,6 +160,18 @@ impl RunObject {
             truncated.push("calls");
         }
         let logs = logs.lines;
-        RunObject { id, status, result: None, error: None, pending: Vec::new(), logs, calls, usage, truncated }
+        RunObject {
+            id,
+            status,
+            result: None,
+            error: None,
+            pending: Vec::new(),
+            logs,
+            calls,
+            usage,
+            checked: None,
+            not_checked: None,
+            truncated,
+        }
     }
 }

@@ -108,9 +108,10 @@ async fn perform(local: &Rc<Local>, caller: &Caller, call: Call) -> Result<Value
             Err(DoorError::Refused { kind: crate::bridge::RefusedKind::Invalid, detail, .. }) => Ok(told(detail, true)),
             Err(other) => Err(other.into()),
         },
-        Call::Execute { body } => {
+        Call::Execute { mut body } => {
             let caller = runs_caller(local, caller);
-            let begun = match runs::begin(&caller, body.as_bytes()).await {
+            body.insert("check".into(), local.checks.is_installed().into());
+            let begun = match runs::begin(&caller, Value::from(body).to_string().as_bytes()).await {
                 Ok(begun) => begun,
                 Err(problem) => return repairable(problem),
             };

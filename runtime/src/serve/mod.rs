@@ -22,6 +22,7 @@ pub(crate) use resume::Said;
 
 use crate::admit::Texts;
 use crate::bridge::Door;
+use crate::check::Access;
 use crate::limits::{CONNECTIONS_MAX, DRAIN_MS};
 use crate::run::{Host, Runs};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -37,6 +38,7 @@ pub struct Options {
     /// Health alone, away from tenants.
     pub admin_listener: Option<TcpListener>,
     pub door: Door,
+    pub checker: Access,
     pub workers: usize,
     /// How long a run stays paused before it is cancelled.
     pub pause: Duration,
@@ -46,6 +48,7 @@ pub struct Options {
 pub(crate) struct Shared {
     pub host: Host,
     pub door: Door,
+    pub checker: Access,
     /// Of stored scripts.
     pub texts: Texts,
     pub runs: Arc<Runs>,
@@ -92,6 +95,7 @@ impl Server {
             permits: Arc::new(Semaphore::new(host.engine.isolates_max() as usize)),
             host,
             door: options.door,
+            checker: options.checker,
             texts: Texts::default(),
             runs: Runs::new(options.pause),
             draining: AtomicBool::new(false),

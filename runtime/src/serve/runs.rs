@@ -12,7 +12,7 @@ use crate::bridge::{Admission, Session};
 use crate::isolate::{ErrorKind, Logs, Outcome, RunError, Usage};
 use crate::limits::{HTTP_BODY_BYTES_MAX, HTTP_BODY_MS};
 use crate::respond::{self, Problem, ProblemKind, Reply};
-use crate::run::{self, Desk, New, RunHandle, RunObject, RunStatus, RunUsage, Runs, Stop};
+use crate::run::{self, Desk, New, RunHandle, RunObject, RunStatus, RunUsage, Runs, Stop, Told};
 use http::header::HeaderValue;
 use http::{Method, Request};
 use hyper::body::Incoming as Body;
@@ -188,7 +188,7 @@ pub(super) async fn begin(caller: &Caller<'_>, body: &[u8]) -> Result<Begun, Pro
     let permit = permit(local).await?;
     let (remembered, texts) = (&local.remembered, &local.shared.texts);
     let admitted = admit::admit(&local.bridge, remembered, texts, token.as_bytes(), request_id, body).await?;
-    let Admitted { job, session, wishes: Wishes { external, detached, script } } = admitted;
+    let Admitted { job, session, wishes: Wishes { external, check, detached, script } } = admitted;
     let runs = local.shared.runs.clone();
     let handle = runs.begin(New {
         id: &job.id,
@@ -198,11 +198,21 @@ pub(super) async fn begin(caller: &Caller<'_>, body: &[u8]) -> Result<Begun, Pro
         outcome_bytes_max: job.limits.response_bytes,
     });
     let going = Going::new(handle.clone(), handle.next_stop(), 0);
+    let names = external.names().map(str::to_owned).collect();
     let desk = Rc::new(Desk::new(handle.clone(), runs.clone(), external));
-    let (shared, own_session) = (local.shared.clone(), session.clone());
+    let (own, own_session) = (Rc::clone(local), session.clone());
+    let checking = check.then(|| (token.clone(), (*request_id).to_owned(), names));
     tokio::task::spawn_local(async move {
         let mut ending = Ending { runs, handle, object: None };
-        let object = run::execute_at(&shared.host, job, &own_session, Some(desk)).await;
+        let told = match checking {
+            Some((token, request_id, names)) => {
+                let asked = own.checks.check(&own.bridge, token.as_bytes(), &request_id, &own_session, &job, names);
+                // What a bridge that is gone, or one that refuses the token, means for the run is told when the run is.
+                desk.unless_cancelled(asked).await.ok().and_then(|told| told.unwrap_or_else(Told::unknown))
+            }
+            None => None,
+        };
+        let object = run::execute_checked(&own.shared.host, job, &own_session, Some(desk), told).await;
         drop((own_session, permit));
         ending.object = Some(object);
     });

@@ -10,11 +10,6 @@ use crate::respond::{self, Problem, Reply};
 use http::Request;
 use url::form_urlencoded;
 
-/// What every script finds, whatever its tenant.
-const GLOBALS: &str = include_str!("../../../guest-sdk/types/mayfly.d.ts");
-/// The tenant's own declaration takes the place of this one.
-const ANY_TOOLS: &str = "declare const tools: { [name: string]: ToolNamespace };\n";
-
 pub(super) async fn search<B>(local: &Local, request: &Request<B>, request_id: &str) -> Result<Reply, Problem> {
     let token = token(request.headers())?;
     let (mut query, mut limit) = (String::new(), TOOL_HITS as u32);
@@ -38,5 +33,5 @@ pub(super) async fn search<B>(local: &Local, request: &Request<B>, request_id: &
 pub(super) async fn types<B>(local: &Local, request: &Request<B>, request_id: &str) -> Result<Reply, Problem> {
     let token = token(request.headers())?;
     let asker = Asker { token: token.as_bytes(), request_id };
-    Ok(respond::types(&format!("{}\n{}", GLOBALS.replace(ANY_TOOLS, ""), local.bridge.tool_declarations(asker).await?)))
+    Ok(respond::types(&mayfly_checker::declarations(&local.bridge.tool_declarations(asker).await?)))
 }

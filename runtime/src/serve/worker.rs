@@ -6,6 +6,7 @@ use super::hosts::Hosts;
 use super::{Incoming, Sender, Shared, http};
 use crate::admit::{Remembered, RememberedScripts};
 use crate::bridge::Bridge;
+use crate::check::CheckDesk;
 use crate::limits::HTTP_HEAD_MS;
 use hyper::rt::Executor;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -30,6 +31,7 @@ pub(super) struct Local {
     pub remembered: Remembered,
     pub scripts: RememberedScripts,
     pub hosts: Hosts,
+    pub checks: CheckDesk,
 }
 
 /// HTTP/2 as hostile clients use it: streams, header lists and resets are bounded.
@@ -79,7 +81,8 @@ async fn work(
     let bridge = Rc::new(Bridge::new(shared.door.clone()));
     let (remembered, scripts, hosts) =
         (Remembered::default(), RememberedScripts::default(), Hosts::new(bridge.clone()));
-    let local = Rc::new(Local { shared, bridge, remembered, scripts, hosts });
+    let checks = CheckDesk::new(shared.checker.clone(), shared.host.programs.clone());
+    let local = Rc::new(Local { shared, bridge, remembered, scripts, hosts, checks });
     while let Some(connection) = incoming.recv().await {
         let counted = Counted::new(counter.clone(), local.shared.clone());
         let (local, stopped) = (local.clone(), stopped.clone());

@@ -9,6 +9,7 @@ mod harness;
 
 mod artifact;
 mod bodies;
+mod checks;
 mod command_line;
 mod console;
 mod errors;

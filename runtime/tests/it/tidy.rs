@@ -8,8 +8,9 @@ fn root() -> PathBuf {
 
 fn sources() -> Vec<(String, String)> {
     let mut found = Vec::new();
-    let mut folders: Vec<PathBuf> =
-        ["runtime", "bridge", "schemas", "benches", "guest-sdk", "examples"].map(|name| root().join(name)).to_vec();
+    let mut folders: Vec<PathBuf> = ["runtime", "bridge", "checker", "schemas", "benches", "guest-sdk", "examples"]
+        .map(|name| root().join(name))
+        .to_vec();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
             let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());

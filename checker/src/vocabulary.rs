@@ -1,0 +1,67 @@
+//! In: declarations of tools. Out: names in them that a diagnosis needs: choices of words, and what tools are called by.
+//! May touch: nothing.
+//! Security boundary: no.
+//!
+//! TypeScript says "is not assignable to type 'Status'": who is to repair that must know what a status can be.
+
+use crate::limits::{ENUMS_MAX, MESSAGE_BYTES_MAX, SETS_MAX};
+use std::collections::HashMap;
+
+#[derive(Default)]
+pub struct Vocabulary {
+    /// By name, without that of a namespace.
+    choices: HashMap<String, String>,
+    /// `tools`, and each set of tools by its own name.
+    roots: Vec<String>,
+}
+
+impl Vocabulary {
+    /// Of lines such as `type Status = "open" | "paid";`, as the catalogue writes them.
+    pub fn of(declarations: &str) -> Vocabulary {
+        let lines = declarations.lines().filter_map(|line| {
+            let (name, words) = line.trim().strip_prefix("type ")?.strip_suffix(';')?.split_once(" = ")?;
+            let is_choice =
+                words.split(" | ").all(|word| (word.starts_with('"') && word.ends_with('"')) || word == "null");
+            is_choice.then(|| {
+                (
+                    name.to_owned(),
+                    words.get(..words.floor_char_boundary(MESSAGE_BYTES_MAX)).unwrap_or_default().to_owned(),
+                )
+            })
+        });
+        let choices = lines.take(ENUMS_MAX).collect();
+        let set = |line: &str| Some(line.strip_prefix("declare const ")?.split_once(": typeof tools.")?.0.to_owned());
+        let sets = declarations.lines().filter_map(set).take(SETS_MAX);
+        let roots = ["tools", "codemode"].map(str::to_owned).into_iter().chain(sets).collect();
+        Vocabulary { choices, roots }
+    }
+
+    /// Names behind which a call is one of a tool, unless the script gives them to something else.
+    pub fn roots(&self, code: &str) -> Vec<String> {
+        let own = |root: &str| {
+            let declares = |keyword: &str| code.contains(&format!("{keyword} {root} "));
+            ["const", "let", "var", "function", "class", "import"].iter().any(|keyword| declares(keyword))
+        };
+        self.roots.iter().filter(|root| !own(root)).cloned().collect()
+    }
+
+    /// The words of the type that a message names, which may be `Status`, `shop.Status` or `Status[]`.
+    pub fn words(&self, name: &str) -> Option<&str> {
+        let bare = name.rsplit('.').next().unwrap_or(name);
+        self.choices.get(bare).map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Vocabulary;
+
+    #[test]
+    fn only_choices_of_words_are_kept() {
+        let vocabulary = Vocabulary::of(
+            "declare namespace shop {\n  type Status = \"open\" | \"paid\" | null;\n  type Id = string | \"a\";\n  type Order = { a: 1 };\n}",
+        );
+        assert_eq!(vocabulary.words("shop.Status"), Some("\"open\" | \"paid\" | null"));
+        assert_eq!((vocabulary.words("Id"), vocabulary.words("Order"), vocabulary.words("string")), (None, None, None));
+    }
+}
