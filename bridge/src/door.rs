@@ -172,7 +172,7 @@ impl bridge::Server for Door {
         params: bridge::ToolsParams,
         mut results: bridge::ToolsResults,
     ) -> Result<(), capnp::Error> {
-        tool_desk::answer(&self.connection.lane, &params, &mut results)
+        tool_desk::answer(&self.connection.lane, &params, &mut results).await
     }
 
     async fn route_hosts(
@@ -239,7 +239,7 @@ pub fn write_admission(mut admission: admission::Builder<'_>, tenant: &Tenant, r
     admission.set_tenant(&tenant.name);
     admission.set_role(role.word());
     admission.set_policy_generation(generation);
-    let names: Vec<&str> = tenant.toolbox.catalogue.sources().iter().map(|source| source.name()).collect();
+    let names = tenant.toolbox.names();
     // Fails for texts that are larger than a message.
     let _ = admission.set_tool_sets(&names[..]);
     write_limits(admission.reborrow().init_ceilings(), &tenant.ceilings);

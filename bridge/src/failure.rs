@@ -1,7 +1,7 @@
 //! In: what went wrong in any room. Out: the one shape in which a script and the audit hear of it.
 //! May touch: nothing.
 //! Security boundary: yes; the texts reach scripts, so they are ours plus what the script said: no secret, no address, no
-//! upstream's words.
+//! upstream's words but those of a tool that failed, which were searched before.
 
 use crate::ask::Target;
 

@@ -41,6 +41,7 @@ mod decode;
 mod dial;
 mod forms;
 mod gzip;
+mod mcp;
 mod messages;
 mod outgoing;
 mod pool;

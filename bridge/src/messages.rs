@@ -10,7 +10,7 @@ use crate::scrub::CleanHead;
 use crate::tenants::Rule;
 use crate::tool_call::Outcome;
 use mayfly_schemas::bridge_capnp::{call_ask, failure, fetch_ask, header, reply, response};
-use mayfly_schemas::limits::{HEADERS_MAX, TOOL_PATH_CHARS_MAX};
+use mayfly_schemas::limits::{HEADERS_MAX, Limits, TOOL_PATH_CHARS_MAX};
 use std::sync::Arc;
 
 /// One fetch as it came over the socket.
@@ -30,6 +30,13 @@ pub struct ToolCall {
     pub args: String,
     pub call_ms: u64,
     pub response_bytes: u64,
+}
+
+impl ToolCall {
+    pub fn at_most(self, limits: &Limits) -> ToolCall {
+        let call_ms = self.call_ms.clamp(1, limits.call_ms);
+        ToolCall { call_ms, response_bytes: self.response_bytes.min(limits.response_bytes), ..self }
+    }
 }
 
 pub fn read_call(ask: call_ask::Reader<'_>) -> Result<ToolCall, capnp::Error> {

@@ -31,6 +31,12 @@ impl Call {
         self.entry.tool = path.to_owned();
     }
 
+    /// Sent as what it is there: several requests of HTTP, or a line on a pipe, may be one call.
+    pub fn of_server(&mut self, url: &str, rule: &str) {
+        (self.entry.method, self.entry.url) = ("MCP".to_owned(), url.to_owned());
+        self.entry.rule = rule.to_owned();
+    }
+
     pub fn asks(&mut self, target: &Target) {
         (self.entry.method, self.entry.url) = (target.method().to_string(), target.shown());
         self.entry.rule.clear();

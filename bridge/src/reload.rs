@@ -173,6 +173,7 @@ fn read(source: &Source, known: Option<&Loaded>, settings: &Settings) -> Loaded 
             if let Some(before) = last_good.filter(|before| before.name == tenant.name) {
                 tenant.quota = before.quota.clone();
                 tenant.stored = before.stored.clone();
+                tenant.toolbox.take_over(&before.toolbox);
             }
             marks.extend(tenant.read_files.iter().map(|path| (path.clone(), look_at(path))));
             Loaded { file, marks, tenant: Some(Arc::new(tenant)), mistakes: Vec::new() }

@@ -30,7 +30,8 @@ use crate::dial::{RawHead, RawReply};
 use crate::failure::{Failure, Reason};
 use crate::forms::forms;
 use crate::lane::Shared;
-use crate::tenants::{Credential, Tenant};
+use crate::secret::Secret;
+use crate::tenants::Tenant;
 use aho_corasick::automaton::Automaton;
 use aho_corasick::nfa::contiguous::{self, NFA};
 use aho_corasick::{Anchored, automaton::StateID};
@@ -89,9 +90,19 @@ struct Scan {
     open: usize,
 }
 
+/// Shorter lines of a secret of several would be found in many replies.
+const LINE_BYTES_MIN: usize = 16;
+
 impl Scrubber {
-    pub fn new(credentials: &[Arc<Credential>]) -> Scrubber {
-        let forms: Vec<Vec<u8>> = credentials.iter().flat_map(|credential| forms(credential.value.expose())).collect();
+    /// A credential has no control characters, but the environment of a child may: of such a secret each long line is looked
+    /// for.
+    pub fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Scrubber {
+        let lines = secrets.into_iter().flat_map(|secret| {
+            let secret = secret.expose();
+            let whole = !secret.iter().any(|byte| is_in_no_form(*byte));
+            secret.split(|byte| is_in_no_form(*byte)).filter(move |line| whole || line.len() >= LINE_BYTES_MIN)
+        });
+        let forms: Vec<Vec<u8>> = lines.flat_map(forms).collect();
         if forms.is_empty() {
             return Scrubber(Search::Nothing);
         }
@@ -103,7 +114,7 @@ impl Scrubber {
         Scrubber(Automate::new(forms).map_or(Search::Everything, |automate| Search::For(Box::new(automate))))
     }
 
-    fn finds(&self, text: &[u8]) -> bool {
+    pub fn finds(&self, text: &[u8]) -> bool {
         self.finds_more(&mut Scan::default(), text)
     }
 
@@ -308,6 +319,13 @@ mod tests {
     fn what_could_not_be_searched_is_withheld() {
         let impossible = Scrubber::of(&[b"a form\nwith a line end".to_vec()]);
         assert!(impossible.finds(b"x") && impossible.finds(b""));
-        assert!(!Scrubber::new(&[]).finds(b"x"));
+        assert!(!Scrubber::new([]).finds(b"x"));
+    }
+
+    #[test]
+    fn of_a_secret_with_several_lines_each_long_one_is_found() {
+        let key = Secret::new(b"-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0B\nshort\n-----END KEY-----".to_vec());
+        let scrubber = Scrubber::new([&key]);
+        assert!(scrubber.finds(b"it is MIIEvQIBADANBgkqhkiG9w0B") && !scrubber.finds(b"short and nothing else"));
     }
 }

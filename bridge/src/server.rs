@@ -7,6 +7,7 @@
 use crate::audit::Audit;
 use crate::door;
 use crate::lane::{Lane, Shared};
+use crate::mcp::Hub;
 use crate::reload::Directory;
 use crate::resolve::{self, Lookup};
 use crate::settings::Settings;
@@ -73,17 +74,20 @@ pub async fn serve_in(
     });
     shared.directory.tell();
     let threads = threads(&shared)?;
+    let hub = Hub::start(&shared).map_err(Error::Thread)?;
     tokio::select! {
         never = accept(&listener, &threads) => match never {},
-        never = reload(shared.clone()) => match never {},
+        never = reload(shared.clone(), &hub) => match never {},
         () = stop => {}
     }
+    hub.stop();
     for Thread { connections, ended } in threads {
         drop(connections);
         // An error says that the thread is gone, which is what we wait for.
         let _ = ended.await;
     }
     shared.audit.end().await;
+    hub.ended().await;
     // The last one lets go of the store, which finishes what waits.
     drop(shared);
     let _ = tokio::task::spawn_blocking(move || writer.join()).await;
@@ -173,16 +177,20 @@ struct UnixStreamParts {
     place: OwnedSemaphorePermit,
 }
 
-async fn reload(shared: Arc<Shared>) -> std::convert::Infallible {
+async fn reload(shared: Arc<Shared>, hub: &Hub) -> std::convert::Infallible {
     loop {
         tokio::time::sleep(Duration::from_millis(TENANTS_POLL_MS)).await;
         let shared = shared.clone();
         // Reads files: not on the event loop.
         let look = move || {
-            if shared.directory.look() {
+            let changed = shared.directory.look();
+            if changed {
                 shared.directory.tell();
             }
+            changed
         };
-        let _ = tokio::task::spawn_blocking(look).await;
+        if tokio::task::spawn_blocking(look).await.unwrap_or(true) {
+            hub.look();
+        }
     }
 }

@@ -12,6 +12,7 @@ use crate::dial::dial;
 use crate::door::Connection;
 use crate::failure::{Failure, Reason};
 use crate::lane::Lane;
+use crate::mcp;
 use crate::messages::{Fetch, ToolCall, read_call, read_fetch, write_outcome, write_refusal, write_response};
 use crate::outgoing::Progress;
 use crate::record::Call;
@@ -204,11 +205,15 @@ impl Run {
         Ok(())
     }
 
-    /// A tool is a fetch that its description makes, and whose reply it reads.
+    /// A tool is a fetch that its description makes, and whose reply it reads; or a call of an MCP server.
     async fn tool(&self, asked: ToolCall, call: &mut Call) -> Result<tool_call::Outcome, Failure> {
         call.of_tool(&asked.tool);
         let tenant = self.lane.shared.directory.tenant(&self.tenant.name);
         let tenant = tenant.ok_or_else(|| Failure::tool("the tenant has no file any more; it has no tools"))?;
+        if let Some(server) = tenant.toolbox.server(&asked.tool) {
+            let _in_flight = self.enter()?;
+            return mcp::call(&tenant, server, &asked.at_most(&self.tenant.ceilings), call, &self.released).await;
+        }
         let fetch = tool_call::prepare(&tenant.toolbox, &asked)?;
         let arrived = self.fetch(Ok(fetch), call).await?;
         tool_call::read(&asked.tool, &arrived.head, &arrived.body)

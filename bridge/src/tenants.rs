@@ -97,7 +97,14 @@ pub fn parse(file: &str, text: &str, frame: &Frame<'_>) -> Result<Tenant, Reject
     let toolbox = toolbox::read(
         &mut reading,
         root,
-        &mut toolbox::Shelf { folder, credentials: &credentials, known: &known, files },
+        &mut toolbox::Shelf {
+            tenant: &name,
+            folder,
+            values: frame.values,
+            credentials: &credentials,
+            known: &known,
+            files,
+        },
     );
     let declared = routes::read(&mut reading, root);
     let limits = limits(&mut reading, root, frame);
@@ -114,7 +121,7 @@ pub fn parse(file: &str, text: &str, frame: &Frame<'_>) -> Result<Tenant, Reject
         defaults: frame.defaults.at_most(&limits.ceilings),
         runs_in_flight: limits.runs_in_flight,
         runs_per_minute: limits.runs_per_minute,
-        scrubber: Scrubber::new(&credentials),
+        scrubber: Scrubber::new(credentials.iter().map(|credential| &credential.value).chain(toolbox.secrets())),
         quota: Arc::default(),
         declared,
         stored: Arc::default(),

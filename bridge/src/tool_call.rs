@@ -23,10 +23,11 @@ pub enum Outcome {
 }
 
 pub fn prepare(toolbox: &Toolbox, asked: &ToolCall) -> Result<Fetch, Failure> {
-    let tool = toolbox.catalogue.find(&asked.tool).map_err(|unknown| Failure::tool(unknown.to_string()))?;
+    let catalogue = toolbox.catalogue();
+    let tool = catalogue.find(&asked.tool).map_err(|unknown| Failure::tool(unknown.to_string()))?;
     let args: Value = serde_json::from_str(&asked.args).map_err(|_| Failure::usage("the arguments are no JSON"))?;
     let Operation::Http(_) = &tool.operation else {
-        return Err(Failure::tool(format!("{}: tools of this kind cannot be called yet", asked.tool)));
+        return Err(Failure::tool(format!("{}: is performed by an MCP server", asked.tool)));
     };
     let request = prepare_http(tool, &args).map_err(|error| Failure::tool(error.to_string()))?;
     let headers = request.headers.into_iter().map(|(name, value)| (name, value.into_bytes())).collect();

@@ -8,30 +8,31 @@ use crate::toolbox::Toolbox;
 use mayfly_schemas::bridge_capnp::{bridge, refusal, tools_answer, tools_ask};
 use mayfly_schemas::limits::{TOOL_DESCRIBE_PATHS_MAX, TOOL_DESCRIBE_TOKENS_MAX, TOOL_HITS_MAX, TOOL_QUERY_CHARS_MAX};
 
-pub fn answer(
+pub async fn answer(
     lane: &Lane,
     params: &bridge::ToolsParams,
     results: &mut bridge::ToolsResults,
 ) -> Result<(), capnp::Error> {
     let ask = params.get()?.get_ask()?;
     let now = lane.shared.directory.current();
-    let to = results.get().init_answer();
     let Some((tenant, role)) = now.tokens.look_up(ask.get_token()?) else {
         let refused = Refused::new(refusal::Kind::Unauthorized, "no such token; `mayfly token new` makes one");
-        refused.write(to.init_refused());
+        refused.write(results.get().init_answer().init_refused());
         return Ok(());
     };
     if !role.may_run() {
         let detail = format!("a token of role {} may not call tools; use one of role runner", role.word());
-        Refused::new(refusal::Kind::Forbidden, detail).write(to.init_refused());
+        Refused::new(refusal::Kind::Forbidden, detail).write(results.get().init_answer().init_refused());
         return Ok(());
     }
     tracing::debug!(tenant = tenant.name, request_id = identifier(ask.get_request_id()?), "a look at the tools");
-    tell(&tenant.toolbox, ask, to)
+    let tenant = tenant.clone();
+    tenant.toolbox.settled().await;
+    tell(&tenant.toolbox, ask, results.get().init_answer())
 }
 
 fn tell(toolbox: &Toolbox, ask: tools_ask::Reader<'_>, mut to: tools_answer::Builder<'_>) -> Result<(), capnp::Error> {
-    let catalogue = &toolbox.catalogue;
+    let catalogue = toolbox.catalogue();
     match ask.which()? {
         tools_ask::Search(search) => {
             let search = search?;

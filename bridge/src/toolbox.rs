@@ -1,34 +1,132 @@
 //! In: the `[[tools]]` of a tenant file. Out: its catalogue, and for each set the rule under which its own operations go.
-//! May touch: the documents that the file names, by reading them.
+//! May touch: the documents that the file names, by reading them; servers are only named here, `mcp/` connects them.
 //! Security boundary: yes; importing a set grants what its own operations reach, with its own credential, and nothing else.
 
 use crate::fields::{At, Reading, Table};
+use crate::mcp::{self, Server};
 use crate::patterns::Pattern;
+use crate::secret::Secret;
 use crate::tenants::{Credential, Rule, check_rule, credential_of};
+use arc_swap::ArcSwap;
 use mayfly_catalogue::{Catalogue, HttpTool, Operation, Source, Tool};
-use mayfly_schemas::limits::TOOL_DOCUMENT_BYTES_MAX;
+use mayfly_schemas::limits::{MCP_CHILDREN_MAX, MCP_SERVERS_MAX, MCP_SETTLE_MS, TOOL_DOCUMENT_BYTES_MAX};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use toml::de::DeValue;
 
-const KEYS: [&str; 9] =
-    ["name", "openapi", "base", "operation", "mcp", "mcp_command", "credential", "private", "approve"];
+const KEYS: [&str; 10] =
+    ["name", "openapi", "base", "operation", "mcp", "mcp_command", "env", "credential", "private", "approve"];
 const OPERATION_KEYS: [&str; 6] = ["name", "description", "method", "url", "input_schema", "output_schema"];
 
 /// A tenant's tools.
 #[derive(Default)]
 pub struct Toolbox {
-    pub catalogue: Catalogue,
+    /// In the order of the file. Each is there from the start, whether or not its server is.
+    sets: Vec<Set>,
+    /// Of what the sets had when it was made last.
+    catalogue: ArcSwap<Catalogue>,
+    making: Mutex<()>,
     /// By the base of the operations, for each set.
     grants: BTreeMap<(String, String), Arc<Rule>>,
     /// What was left out of documents, and why.
     pub warnings: Vec<String>,
 }
 
+enum Set {
+    Fixed(Arc<Source>),
+    Server(Arc<Server>),
+}
+
+impl Set {
+    fn tools(&self) -> Arc<Source> {
+        match self {
+            Set::Fixed(source) => source.clone(),
+            Set::Server(server) => server.tools(),
+        }
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            Set::Fixed(source) => source.name(),
+            Set::Server(server) => &server.name,
+        }
+    }
+}
+
 impl Toolbox {
+    /// What there is at this moment; made anew when a server has listed something else than before.
+    pub fn catalogue(&self) -> Arc<Catalogue> {
+        let known = self.catalogue.load_full();
+        if self.is_current(&known) {
+            return known;
+        }
+        let _one_at_a_time = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.catalogue.load_full();
+        if self.is_current(&known) {
+            return known;
+        }
+        let sources: Vec<Arc<Source>> = self.sets.iter().map(Set::tools).collect();
+        // It fails only for two sets of one name, which was looked at when the file was read.
+        let Ok(made) = Catalogue::new(sources) else { return known };
+        let made = Arc::new(made);
+        self.catalogue.store(made.clone());
+        made
+    }
+
+    fn is_current(&self, catalogue: &Catalogue) -> bool {
+        let known = catalogue.sources();
+        known.len() == self.sets.len()
+            && self.sets.iter().zip(known).all(|(set, known)| Arc::ptr_eq(&set.tools(), known))
+    }
+
+    /// Names of the sets: globals of a script, which do not come and go with a server.
+    pub fn names(&self) -> Vec<&str> {
+        self.sets.iter().map(Set::name).collect()
+    }
+
+    /// The server behind a path, if it is one's.
+    pub fn server(&self, path: &str) -> Option<&Arc<Server>> {
+        let name = path.strip_prefix("tools.").unwrap_or(path).split('.').next().unwrap_or_default();
+        self.servers().find(|server| server.name == name)
+    }
+
+    pub fn servers(&self) -> impl Iterator<Item = &Arc<Server>> {
+        self.sets.iter().filter_map(|set| match set {
+            Set::Server(server) => Some(server),
+            Set::Fixed(_) => None,
+        })
+    }
+
+    /// What replies are searched for beside the credentials.
+    pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        self.servers().flat_map(|server| server.secrets())
+    }
+
+    /// Waits a moment for servers that have just begun to be connected.
+    pub async fn settled(&self) {
+        let all = futures::future::join_all(self.servers().map(|server| server.settled()));
+        // Who has not come by then is listed later.
+        let _ = tokio::time::timeout(Duration::from_millis(MCP_SETTLE_MS), all).await;
+    }
+
+    /// Takes over the servers of the file before this one that are still the same, with all that is under way on them.
+    pub fn take_over(&mut self, before: &Toolbox) {
+        for set in &mut self.sets {
+            let Set::Server(server) = set else { continue };
+            let Some(known) = before.servers().find(|known| known.name == server.name) else { continue };
+            if known.is_same(server) {
+                known.wanted.notify_one();
+                *server = known.clone();
+            } else {
+                server.inherit(known);
+            }
+        }
+    }
+
     /// What the set of this tool grants to its own operations.
     pub fn grant(&self, tool: &Tool) -> Option<&Arc<Rule>> {
         let Operation::Http(operation) = &tool.operation else { return None };
@@ -38,7 +136,10 @@ impl Toolbox {
 
 /// What sets of tools are read with.
 pub struct Shelf<'a> {
+    pub tenant: &'a str,
     pub folder: &'a Path,
+    /// Whether secrets are needed, or only their places.
+    pub values: bool,
     pub credentials: &'a [Arc<Credential>],
     pub known: &'a HashSet<String>,
     /// Documents that were read: their change makes the tenant a new one.
@@ -47,38 +148,49 @@ pub struct Shelf<'a> {
 
 pub fn read(reading: &mut Reading<'_>, root: Table<'_>, shelf: &mut Shelf<'_>) -> Toolbox {
     let mut toolbox = Toolbox::default();
-    let mut sources = Vec::new();
+    let mut names = HashSet::new();
     for table in reading.tables(root, "tools") {
-        if let Some(source) = set(reading, table, shelf, &mut toolbox.grants) {
+        let Some(set) = set(reading, table, shelf, &mut toolbox.grants) else { continue };
+        if let Set::Fixed(source) = &set {
             toolbox
                 .warnings
                 .extend(source.warnings().iter().map(|text| format!("tools \"{}\": {text}", source.name())));
-            sources.push(source);
         }
-    }
-    match Catalogue::new(sources) {
-        Ok(catalogue) => toolbox.catalogue = catalogue,
-        Err(error) => reading.mistake(root.at, error.to_string()),
+        if !names.insert(set.name().to_owned()) {
+            let what = format!("two sources of tools are called `{}`; give one of them another name", set.name());
+            reading.mistake(table.at, what);
+        }
+        let commands = toolbox.servers().filter(|server| server.is_command()).count();
+        if toolbox.servers().count() >= MCP_SERVERS_MAX || commands >= MCP_CHILDREN_MAX {
+            let hint = "leave out what no script needs, or run some of them behind one URL";
+            let what = format!("more than {MCP_SERVERS_MAX} MCP servers, or {MCP_CHILDREN_MAX} of them commands");
+            reading.hinted(table.at, what, hint);
+            break;
+        }
+        toolbox.sets.push(set);
     }
     toolbox
 }
 
 type Grants = BTreeMap<(String, String), Arc<Rule>>;
 
-fn set(reading: &mut Reading<'_>, table: Table<'_>, shelf: &mut Shelf<'_>, grants: &mut Grants) -> Option<Source> {
+fn set(reading: &mut Reading<'_>, table: Table<'_>, shelf: &mut Shelf<'_>, grants: &mut Grants) -> Option<Set> {
     reading.only(table, &KEYS);
-    for key in ["mcp", "mcp_command", "approve"] {
-        if let Some(value) = table.map.get(key) {
-            reading.hinted(
-                value.span().start,
-                format!("`{key}` comes in a later version"),
-                "give `openapi`, or [[tools.operation]]",
-            );
-        }
+    if let Some(value) = table.map.get("approve") {
+        let hint = "leave the operations out that nobody may call, with a deny rule";
+        reading.hinted(value.span().start, "`approve` comes in a later version", hint);
     }
     let name = reading.required(table, "name", "this [[tools]]")?;
     let credential = credential_of(reading, table, shelf.credentials, shelf.known);
     let private = reading.flag(table, "private");
+    if table.map.contains_key("mcp") || table.map.contains_key("mcp_command") {
+        let (tenant, folder, values, files) = (shelf.tenant, shelf.folder, shelf.values, &mut *shelf.files);
+        let given = mcp::Given { tenant, folder, values, credential, private, files };
+        return mcp::read(reading, table, &name, given).map(|server| Set::Server(Arc::new(server)));
+    }
+    if let Some(value) = table.map.get("env") {
+        reading.hinted(value.span().start, "`env` is for `mcp_command`", "an operation gets a `credential`");
+    }
     let source = source(reading, table, &name, shelf)?;
     let bases: HashSet<String> = source.tools().iter().filter_map(base).collect();
     for base in bases {
@@ -97,7 +209,7 @@ fn set(reading: &mut Reading<'_>, table: Table<'_>, shelf: &mut Shelf<'_>, grant
         };
         grants.insert((name.value.to_owned(), base), Arc::new(rule));
     }
-    Some(source)
+    Some(Set::Fixed(Arc::new(source)))
 }
 
 fn base(tool: &Tool) -> Option<String> {
@@ -126,7 +238,7 @@ fn source(reading: &mut Reading<'_>, table: Table<'_>, name: &At<&str>, shelf: &
             return None;
         }
         (None, true) => {
-            let hint = "`openapi = \"api.json\"`, or a [[tools.operation]] for each call";
+            let hint = "`openapi = \"api.json\"`, `mcp = \"https://host/mcp\"`, `mcp_command`, or a [[tools.operation]] for each call";
             reading.hinted(table.at, "this [[tools]] has no operations", hint);
             return None;
         }

@@ -177,6 +177,44 @@ pub const TOOL_HITS_MAX: usize = 50;
 pub const TOOL_QUERY_CHARS_MAX: usize = 500;
 pub const TOOL_DESCRIBE_PATHS_MAX: usize = 50;
 pub const TOOL_DESCRIBE_TOKENS_MAX: usize = 100_000;
+/// MCP servers that a tenant's file may name; how many of them may be commands; children of all tenants of one bridge.
+pub const MCP_SERVERS_MAX: usize = 64;
+pub const MCP_CHILDREN_MAX: usize = 16;
+pub const MCP_BRIDGE_CHILDREN_MAX: usize = 256;
+/// Commands that are started within `MCP_STARTS_MS`; more wait for their turn.
+pub const MCP_STARTS_AT_ONCE: usize = 16;
+pub const MCP_STARTS_MS: u64 = 2_000;
+/// From nothing to a finished handshake. A command may have to be downloaded first.
+pub const MCP_START_MS: u64 = 60_000;
+/// The list of a server's tools: all its pages together, and one page in bytes. A page may say that there is another one for
+/// ever.
+pub const MCP_LIST_MS: u64 = 30_000;
+pub const MCP_LIST_PAGES_MAX: usize = 100;
+pub const MCP_LIST_TOOLS_MAX: usize = 5_000;
+pub const MCP_LIST_BYTES_MAX: u64 = 16 * MIB;
+/// How often a list is asked for anew without a cause, and the least time between two lists with one.
+pub const MCP_RELIST_MS: u64 = 600_000;
+pub const MCP_RELIST_GAP_MS: u64 = 500;
+/// Until a server that failed is tried again: doubled with each failure in a row. A call may have it tried again after the
+/// first of these.
+pub const MCP_RETRY_MS: u64 = 1_000;
+pub const MCP_RETRY_MS_MAX: u64 = 60_000;
+/// How long a question about tools waits for servers that have not answered since the start.
+pub const MCP_SETTLE_MS: u64 = 10_000;
+/// Requests on their way to one server at once; more wait.
+pub const MCP_REQUESTS_AT_ONCE: usize = 64;
+/// One message of a child, which is a line.
+pub const MCP_LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// What a child says on its standard error: of a line, and lines in a second.
+pub const MCP_STDERR_LINE_BYTES_MAX: usize = 2 * 1024;
+pub const MCP_STDERR_LINES_MAX: u32 = 50;
+/// How long a child has to end after its standard input was closed, and again after SIGTERM.
+pub const MCP_CHILD_END_MS: u64 = 1_000;
+/// The same when the bridge itself ends, which is given little time; and how long servers have then in all.
+pub const MCP_CHILD_END_AT_STOP_MS: u64 = 40;
+pub const MCP_STOP_MS: u64 = 150;
+/// What a server may tell a client to wait before it looks for the rest of a stream.
+pub const MCP_STREAM_RETRY_MS: u64 = 100;
 /// Bearer token as a client sends it, and the identifiers that come with it.
 pub const TOKEN_BYTES_MAX: usize = 512;
 pub const IDENTIFIER_BYTES_MAX: usize = 256;

@@ -10,11 +10,12 @@ use crate::source::{LoadError, Source};
 use crate::text::quoted;
 use crate::tool::Tool;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// All tools that a tenant's scripts may see.
 #[derive(Debug, Default)]
 pub struct Catalogue {
-    sources: Vec<Source>,
+    sources: Vec<Arc<Source>>,
     /// Path to source and place in it.
     paths: HashMap<Box<str>, (usize, usize)>,
     index: Index,
@@ -30,8 +31,10 @@ pub struct UnknownPath {
 }
 
 impl Catalogue {
-    /// Fails when two sources have one name.
-    pub fn new(sources: Vec<Source>) -> Result<Catalogue, LoadError> {
+    /// Fails when two sources have one name. Sources may be shared: where one of many has changed, the others are not read
+    /// again.
+    pub fn new(sources: Vec<impl Into<Arc<Source>>>) -> Result<Catalogue, LoadError> {
+        let sources: Vec<Arc<Source>> = sources.into_iter().map(Into::into).collect();
         let mut names = std::collections::HashSet::new();
         if let Some(twice) = sources.iter().find(|source| !names.insert(source.name.to_string())) {
             return Err(LoadError::SourceTwice(twice.name.to_string()));
@@ -44,7 +47,7 @@ impl Catalogue {
         Ok(Catalogue { sources, paths, index })
     }
 
-    pub fn sources(&self) -> &[Source] {
+    pub fn sources(&self) -> &[Arc<Source>] {
         &self.sources
     }
 

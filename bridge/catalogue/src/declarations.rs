@@ -10,6 +10,7 @@ use crate::tool::Tool;
 use crate::typescript::{Direction, Writer, doc, is_object};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::sync::Arc;
 
 /// A shared type, as one of a source and one way: `github.Issue`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -125,7 +126,7 @@ pub fn name_of(definition: &Definition, direction: Direction) -> &str {
 }
 
 /// The declarations of all tools of all sources, with the shared types that they lead to, each once.
-pub fn everything(sources: &[Source]) -> String {
+pub fn everything(sources: &[Arc<Source>]) -> String {
     let mut out = String::new();
     let mut tree = Tree::default();
     for source in sources {

@@ -53,7 +53,8 @@
 //! | [`Source::mcp`] | the entries of MCP's `tools/list` | a warning; the others stay |
 //! | [`Source::http`] | operations of a tenant's file, [`HttpTool`] | an error: the operator wrote it and can repair it |
 //!
-//! Two operations of one name, and names that cannot be globals, are a [`LoadError`] at once.
+//! Two operations of one name, and names that cannot be globals, are a [`LoadError`] at once; of two tools of an MCP server
+//! that come to one name the first is kept.
 //!
 //! - **Paths.** `issues/create` and `issues.create` are `issues.create`, `list-for-repo` is `listForRepo`. An operation
 //!   without an id is named by its request: `GET /pets/{id}` is `getPetsById`. Words of JavaScript, and what the guest's

@@ -11,6 +11,7 @@ use crate::text::{cut, quoted};
 use crate::tool::{Hints, Operation};
 use serde::Deserialize;
 use serde_json::Value;
+use std::collections::HashMap;
 
 /// One entry of `tools/list` (MCP 2025-06-18 and later; fields that are not known are ignored).
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -40,11 +41,21 @@ impl Source {
             return Err(Source::unreadable(name, format!("{} tools; the limit is {OPERATIONS_MAX}", tools.len())));
         }
         let mut collector = Collector::default();
-        let mut drafts = Vec::new();
+        let mut drafts: Vec<Draft> = Vec::new();
+        let mut origins: HashMap<String, String> = HashMap::new();
         for tool in tools {
+            let about = format!("tool `{}`", quoted(&tool.name));
             match draft(tool, &mut collector) {
-                Ok(draft) => drafts.push(draft),
-                Err(why) => collector.warn(&format!("tool `{}`", quoted(&tool.name)), &format!("left out: {why}")),
+                // The operator cannot give either of them another name.
+                Ok(draft) if origins.contains_key(&draft.path) => {
+                    let first = origins.get(&draft.path).map_or("", String::as_str);
+                    collector.warn(&about, &format!("left out: {first} is `{}` already", draft.path));
+                }
+                Ok(draft) => {
+                    origins.insert(draft.path.clone(), draft.origin.clone());
+                    drafts.push(draft);
+                }
+                Err(why) => collector.warn(&about, &format!("left out: {why}")),
             }
         }
         Source::build(name, drafts, collector)

@@ -11,6 +11,8 @@ mod door;
 mod encodings;
 mod fetch;
 mod hostile;
+mod mcp;
+mod mcp_children;
 mod policy;
 mod redirects;
 mod requests;

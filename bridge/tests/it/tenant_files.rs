@@ -266,3 +266,51 @@ fn a_route_belongs_to_one_tenant_and_the_first_file_keeps_it() {
         "{found:?}"
     );
 }
+
+fn tools(lines: &str) -> String {
+    one(&format!("[[tools]]\nname = \"t\"\n{lines}\n"))
+}
+
+#[test]
+fn a_set_of_tools_is_one_server_or_one_description() {
+    let told = |lines: &str, what: &str| {
+        let found = tools(lines);
+        assert!(found.contains(what) && found.contains("/acme.toml:"), "{lines}: {found}");
+    };
+    told("mcp = \"https://host/mcp\"\nmcp_command = [\"x\"]", "both `mcp` and `mcp_command`");
+    told("mcp = \"https://host/mcp\"\nopenapi = \"a.json\"", "is an MCP server and has `openapi` too");
+    told("mcp = \"host/mcp\"", "`mcp` is no URL that can be called");
+    told("mcp = \"ftp://host/mcp\"", "only http and https");
+    told("mcp = \"https://user@host/mcp\"", "must not carry a user name");
+    told("mcp = \"https://host/*/mcp\"", "can be read in two ways");
+    told("mcp = \"https://host/a%2fmcp\"", "can be read in two ways");
+    told("mcp = \"https://host/mcp\"\nenv = { A = \"b\" }", "a server at a URL has no environment");
+    told("mcp = 3", "`mcp` is a string");
+    told("mcp_command = \"npx x\"", "`mcp_command` is a list of strings");
+    told("mcp_command = []", "`mcp_command` names no program");
+    told("mcp_command = [\"x\"]\nprivate = true", "`private` has no meaning for `mcp_command`");
+    told("mcp_command = [\"x\"]\nenv = \"A=b\"", "`env` is a table");
+    told("mcp_command = [\"x\"]\nenv = { A = 3 }", "`A` is a string");
+    told("mcp_command = [\"x\"]\nenv = { \"A=B\" = \"c\" }", "is no variable that a command can be given");
+    told("mcp_command = [\"x\"]\nenv = { A = \"env:MAYFLY_TEST_UNSET\" }", "MAYFLY_TEST_UNSET is not set");
+    told("mcp_command = [\"x\"]\nenv = { A = \"vault:a\" }", "`vault:` credentials are not in this version");
+    told("mcp = \"https://host/mcp\"\napprove = [\"a\"]", "`approve` comes in a later version");
+}
+
+#[test]
+fn a_credential_goes_to_a_server_over_https_only() {
+    let credential = "[[credential]]\nname = \"c\"\nfrom = \"env:PATH\"\nheader = \"authorization\"\n";
+    let told =
+        one(&format!("{credential}[[tools]]\nname = \"t\"\nmcp = \"http://host.test/mcp\"\ncredential = \"c\"\n"));
+    assert!(told.contains("over plain http"), "{told}");
+}
+
+#[test]
+fn children_are_counted() {
+    let many: String = (0..17).map(|n| format!("[[tools]]\nname = \"t{n}\"\nmcp_command = [\"x\"]\n")).collect();
+    let told = one(&many);
+    assert!(told.contains("more than 64 MCP servers, or 16 of them commands"), "{told}");
+    let same =
+        one("[[tools]]\nname = \"t\"\nmcp_command = [\"x\"]\n[[tools]]\nname = \"t\"\nmcp = \"https://host/mcp\"\n");
+    assert!(same.contains("two sources of tools are called `t`"), "{same}");
+}

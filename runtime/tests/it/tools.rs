@@ -355,3 +355,82 @@ fn mistakes_in_tools_are_told_with_their_place() {
         assert_eq!(output.status.code(), Some(2), "{said}");
     }
 }
+
+/// The least MCP server: of the older generation, without sessions. It says whether the key came.
+fn mcp_server() -> Upstream {
+    Upstream::start(|request, stream| {
+        let (head, body) = request.split_once("\r\n\r\n").unwrap_or((request, ""));
+        let message: Value = serde_json::from_str(body).unwrap_or_default();
+        let keyed = head.contains(&format!("Bearer {KEY}"));
+        let result = match message["method"].as_str().unwrap_or_default() {
+            "initialize" => {
+                json!({ "protocolVersion": "2025-06-18", "capabilities": { "tools": {} }, "serverInfo": { "name": "e", "version": "1" } })
+            }
+            "tools/list" => json!({ "tools": [
+                { "name": "echo", "description": "Says it again", "annotations": { "readOnlyHint": true }, "inputSchema": {
+                    "type": "object", "required": ["message"], "properties": { "message": { "type": "string" } } } },
+                { "name": "get-image", "inputSchema": { "type": "object" } } ] }),
+            "tools/call" if message["params"]["name"] == "get-image" => {
+                json!({ "content": [{ "type": "image", "mimeType": "image/png", "data": "AQID" }] })
+            }
+            "tools/call" if message["params"]["arguments"]["message"] == "fail" => {
+                json!({ "isError": true, "content": [{ "type": "text", "text": "it will not say that" }] })
+            }
+            "tools/call" => {
+                json!({ "content": [], "structuredContent": { "said": message["params"]["arguments"]["message"], "keyed": keyed } })
+            }
+            method if method.starts_with("notifications/") => return respond(stream, "202 Accepted", "", ""),
+            _ => return respond(stream, "400 Bad Request", "", ""),
+        };
+        let answer = json!({ "jsonrpc": "2.0", "id": message["id"], "result": result });
+        respond(stream, "200 OK", "content-type: application/json\r\n", &answer.to_string());
+    })
+}
+
+#[test]
+fn a_script_calls_tools_of_an_mcp_server() {
+    let upstream = mcp_server();
+    let tenant = format!(
+        "[[credential]]\nname = \"everything\"\nfrom = \"env:SHOP_KEY\"\nheader = \"authorization\"\nformat = \"Bearer {{}}\"\n\
+         [[tools]]\nname = \"everything\"\nmcp = \"{}\"\ncredential = \"everything\"\nprivate = true\n\
+         [[tools]]\nname = \"away\"\nmcp = \"http://127.0.0.1:9/mcp\"\nprivate = true\n\
+         [[tools]]\nname = \"child\"\nmcp_command = [\"sh\", \"-c\", \"echo words of $KEY >&2; echo words of the child >&2\"]\nenv = {{ KEY = \"env:SHOP_KEY\" }}\n",
+        upstream.url("/mcp"),
+    );
+    let mut command = mayfly();
+    command.env("SHOP_KEY", KEY);
+    let server = Server::start_by(command, folder("", &tenant));
+    let code = "const one = await tools.everything.echo({ message: 'hi' });
+        const bytes = await everything.getImage();
+        const told = async (call) => { try { return await call } catch (error) { return [error.name, error.tool, error.message.split(';')[0]] } };
+        return [one, [...bytes], await told(everything.echo({ message: 'fail' })), await told(everything.echo({})), (await told(away.anything()))[0]]";
+    let object = server.run(code, json!(null));
+    assert_eq!(object["status"], "completed", "{object:#}");
+    assert_eq!(
+        object["result"],
+        json!([
+            { "said": "hi", "keyed": true }, [1, 2, 3], ["ToolError", "everything.echo", "it will not say that"],
+            ["ToolError", "everything.echo", "everything.echo: message is missing"], "ToolError",
+        ]),
+        "{object:#}"
+    );
+    let call = &object["calls"][0];
+    assert_eq!(
+        (&call["tool"], &call["method"], &call["url"]),
+        (&json!("everything.echo"), &json!("MCP"), &json!(upstream.url("/mcp")))
+    );
+    assert_eq!(
+        (&call["verdict"], &call["rule"], &call["status"]),
+        (&json!("allow"), &json!("tools everything"), &json!(200))
+    );
+    assert!(call["ms"].as_f64().unwrap() > 0.0);
+    assert!(server.says("words of the child") && server.says("with a credential, is left out"));
+    assert!(!object.to_string().contains(KEY) && !server.log().contains(KEY));
+    let found = get(&server, "/v1/tools?query=say%20it%20again").json();
+    assert_eq!(found["results"][0]["path"], "everything.echo");
+    let types = get(&server, "/v1/types").text;
+    assert!(
+        types.contains("echo(input: { message: string })") && types.contains("declare const away: typeof tools.away;"),
+        "{types}"
+    );
+}

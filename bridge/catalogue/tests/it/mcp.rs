@@ -95,3 +95,13 @@ fn a_tool_may_be_a_group_too() {
         "{text}"
     );
 }
+
+#[test]
+fn of_two_tools_of_one_name_the_first_is_kept() {
+    let tool = |name: &str| json!({"name": name, "description": name, "inputSchema": {"type": "object"}});
+    let source =
+        Source::mcp("t", &tools(json!([tool("list-all"), tool("list_all"), tool("listAll")]))).expect("it loads");
+    let told: Vec<(&str, &str)> = source.tools().iter().map(|tool| (&*tool.path, &*tool.description)).collect();
+    assert_eq!(told, [("t.listAll", "list-all"), ("t.list_all", "list_all")]);
+    assert_eq!(source.warnings(), ["tool `listAll`: left out: tool `list-all` is `listAll` already"]);
+}
