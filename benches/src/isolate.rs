@@ -69,6 +69,9 @@ pub fn measure(table: &mut Table) -> Result<(), Error> {
         let smallest = bench.program("export default () => 1").await?;
         let samples = sample(3_000, async || drop(bench.run(&smallest, "null").await)).await;
         table.times("fresh isolate, smallest program", None, samples);
+        let (starts, ends) = start_and_end(&bench, &smallest).await?;
+        table.times("  of it: start and first turn", None, starts);
+        table.times("  of it: its end", None, ends);
 
         let small = bench.program(SMALL).await?;
         let result = bench.run(&small, INPUT).await?.result.map_err(|error| error.message)?;
@@ -96,6 +99,19 @@ pub fn measure(table: &mut Table) -> Result<(), Error> {
         table.times("CPU-bound: fib(25), sort 10,000 objects, 100 KB JSON there and back", Some(45_000.0), samples);
         Ok(())
     })
+}
+
+async fn start_and_end(bench: &Bench, program: &Arc<Program>) -> Result<(Vec<Duration>, Vec<Duration>), Error> {
+    let (mut starts, mut ends) = (Vec::new(), Vec::new());
+    for _ in 0..3_000 {
+        let began = Instant::now();
+        let (isolate, _) = Isolate::start(&bench.engine, program, "null", &DEFAULTS, ORIGIN, None).await?;
+        starts.push(began.elapsed());
+        let ending = Instant::now();
+        drop(isolate);
+        ends.push(ending.elapsed());
+    }
+    Ok((starts, ends))
 }
 
 pub async fn sample(count: usize, mut once: impl AsyncFnMut()) -> Vec<Duration> {

@@ -10,6 +10,8 @@ use std::path::PathBuf;
 pub struct Known {
     path: PathBuf,
     lines: BTreeSet<String>,
+    /// Tests that copies of the suite have with different contents: they fail in one and pass in another.
+    varying: BTreeSet<String>,
 }
 
 /// Where a run differs from what is recorded.
@@ -23,13 +25,16 @@ pub struct Difference<'a> {
 
 impl Known {
     pub fn of(suite: &str) -> Result<Known, SuiteError> {
-        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("known").join(format!("{suite}.txt"));
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("known");
+        let path = folder.join(format!("{suite}.txt"));
         let known = Known::from_text(&String::from_utf8_lossy(&read(&path)?));
-        Ok(Known { path, ..known })
+        let varying = folder.join(format!("{suite}-varying.txt"));
+        let varying = if varying.exists() { read(&varying)? } else { Vec::new() };
+        Ok(Known { path, varying: lines(&String::from_utf8_lossy(&varying)), ..known })
     }
 
     pub fn from_text(text: &str) -> Known {
-        Known { path: PathBuf::new(), lines: text.lines().map(str::to_owned).collect() }
+        Known { path: PathBuf::new(), lines: lines(text), varying: BTreeSet::new() }
     }
 
     pub fn difference<'a>(&self, results: &'a [TestResult]) -> Difference<'a> {
@@ -37,16 +42,21 @@ impl Known {
         let ran = Ran::of(results);
         let fixed = self.lines.iter().filter(|line| ran.covers(line) && !failed.contains(line.as_str()));
         Difference {
-            new: failing(results).filter(|result| !self.lines.contains(&result.key)).collect(),
+            new: failing(results).filter(|result| !self.knows(&result.key)).collect(),
             fixed: fixed.cloned().collect(),
         }
+    }
+
+    fn knows(&self, key: &str) -> bool {
+        self.lines.contains(key) || self.varying.contains(key)
     }
 
     /// Writes the list anew, as far as this copy of the suite has the tests; lines of others stay.
     pub fn update(&mut self, results: &[TestResult]) -> Result<(), SuiteError> {
         let ran = Ran::of(results);
         self.lines.retain(|line| !ran.covers(line));
-        self.lines.extend(failing(results).map(|result| result.key.clone()));
+        let fails = failing(results).filter(|result| !self.varying.contains(&result.key));
+        self.lines.extend(fails.map(|result| result.key.clone()));
         let mut text = String::new();
         for line in &self.lines {
             text.push_str(line);
@@ -54,6 +64,10 @@ impl Known {
         }
         std::fs::write(&self.path, text).map_err(|error| SuiteError::File(self.path.clone(), error))
     }
+}
+
+fn lines(text: &str) -> BTreeSet<String> {
+    text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
 }
 
 /// What was run: copies of a suite differ, and a test that one has not was not fixed.
