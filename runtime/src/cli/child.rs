@@ -38,6 +38,13 @@ impl BridgeChild {
         Ok(BridgeChild { child, folder, settings, environment })
     }
 
+    /// The same for a command that somebody looks at: of its log, what is wrong.
+    pub fn start_quietly(settings: &Settings, environment: &[(&str, &str)]) -> Result<BridgeChild, Failure> {
+        let quiet = std::env::var_os("MAYFLY_LOG").is_none().then_some(("MAYFLY_LOG", "warn"));
+        let environment: Vec<_> = environment.iter().copied().chain(quiet).collect();
+        BridgeChild::start(settings, &environment)
+    }
+
     pub fn socket(&self) -> PathBuf {
         self.folder.join("bridge.sock")
     }

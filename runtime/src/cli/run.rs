@@ -70,7 +70,7 @@ pub fn run_once(
     settings.tokens.push(ExtraToken { tenant: tenant.to_owned(), sha256, role: Role::Runner });
     let (bridge, engine) = std::thread::scope(|scope| {
         let engine = scope.spawn(|| Engine::load(EngineOptions { isolates_max: 8, ..EngineOptions::default() }));
-        (BridgeChild::start(&settings, environment), engine.join())
+        (BridgeChild::start_quietly(&settings, environment), engine.join())
     });
     let bridge = bridge?;
     let engine = engine

@@ -40,7 +40,7 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
 pub async fn tools(mut settings: Settings, tenant: &str) -> Result<String, Failure> {
     let (token, sha256) = mayfly_bridge::new_token();
     settings.tokens.push(ExtraToken { tenant: tenant.to_owned(), sha256, role: Role::Runner });
-    let bridge = BridgeChild::start(&settings, &[])?;
+    let bridge = BridgeChild::start_quietly(&settings, &[])?;
     let asker = Asker { token: token.as_bytes(), request_id: "" };
     Bridge::new(Door::Socket(bridge.socket())).tool_declarations(asker).await.map_err(|error| match error {
         DoorError::Refused { detail, .. } => Failure::Usage(vec![detail]),
