@@ -28,25 +28,33 @@ const { getOwnPropertyDescriptor, defineProperty } = Reflect;
  * is 0 when nothing was awaited since the function began, or since it caught the error before.
  */
 export function asyncFrame(thrown: unknown, at: number, name: string, module: string, from: number, to: number): unknown {
-  if (!isError(thrown) || (at === 0 && thrown === last)) return thrown;
+  try {
+    add(thrown, at, name, module, from, to);
+  } catch {
+    // A script can break every built-in that this uses. Its error is worth more than a frame.
+  }
+  return thrown;
+}
+
+function add(thrown: unknown, at: number, name: string, module: string, from: number, to: number): void {
+  if (!isError(thrown) || (at === 0 && thrown === last)) return;
   last = thrown;
   const own = getOwnPropertyDescriptor(thrown, "stack");
-  if (typeof own?.value !== "string" || !own.writable) return thrown;
+  if (typeof own?.value !== "string" || !own.writable) return;
   const [head, ...frames] = (own.value as string).split(FRAME) as [string, ...string[]];
   // A text of the script's own is left alone.
-  if (frames.length === 0 && head.includes("\n    ")) return thrown;
+  if (frames.length === 0 && head.includes("\n    ")) return;
   for (let index = left.get(thrown) ?? 0; index < frames.length; index++) {
     const place = placeIn(frames[index] as string, module);
     if (place < from || place > to) continue;
     left.set(thrown, index + 1);
-    return thrown;
+    return;
   }
-  if (at === 0) return thrown;
+  if (at === 0) return;
   left.set(thrown, frames.length + 1);
-  if (frames.length >= limit()) return thrown;
+  if (frames.length >= limit()) return;
   const place = `${module}:${Math.floor(at / PLACE_LINE)}:${at % PLACE_LINE}`;
   defineProperty(thrown, "stack", { ...own, value: `${own.value}${FRAME}async ${name === "" ? place : `${name} (${place})`}` });
-  return thrown;
 }
 
 /** The place that a frame names, if it is in this module and no async one; else NaN. */

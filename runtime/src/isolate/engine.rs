@@ -3,6 +3,7 @@
 //! Security boundary: yes. Every setting that keeps a guest inside stands here and nowhere else.
 
 use super::native;
+use super::pristine::Pristine;
 use super::ticker::Ticker;
 use mayfly_schemas::limits::{self, CEILINGS, MIB};
 use std::num::NonZeroUsize;
@@ -52,8 +53,7 @@ pub struct Engine {
     pub(super) guest: InstancePre<GuestState>,
     pub(super) transpiler: InstancePre<GuestState>,
     pub(super) ticker: Arc<Ticker>,
-    /// Linear memory of the guest before its first turn: what an image is compared with.
-    pub(super) pristine: Vec<u8>,
+    pub(super) pristine: Pristine,
     isolates_max: u32,
 }
 
@@ -68,10 +68,10 @@ impl Engine {
             guest: linker.instantiate_pre(&guest)?,
             transpiler: linker.instantiate_pre(&transpiler)?,
             ticker: Ticker::start(engine.clone()),
-            pristine: Vec::new(),
+            pristine: Pristine::default(),
             isolates_max: options.isolates_max,
         };
-        loaded.pristine = super::guest::pristine_memory(&loaded)?;
+        loaded.pristine = Pristine::of(&loaded)?;
         Ok(loaded)
     }
 

@@ -2,7 +2,7 @@
 //! May touch: guest memory; it is the only file that does.
 //! Security boundary: yes. Every address and length that comes from the guest is checked here, and copied out before use.
 
-use super::engine::{Engine, EngineError, GuestState};
+use super::engine::{Engine, GuestState};
 use super::ticker::Ticker;
 use mayfly_schemas::limits::MIB;
 use std::pin::pin;
@@ -19,6 +19,9 @@ pub struct Budget {
     /// Checked at every tick of a running turn; waiting is its owner's matter.
     pub wall_until: Option<Instant>,
 }
+
+/// How often a turn lets its neighbours go on at each tick; each costs microseconds where there are none.
+const YIELDS: usize = 4;
 
 /// Why a turn did not come to its end. The isolate is of no further use.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -166,7 +169,9 @@ fn store(pre: &InstancePre<GuestState>, memory_mib: u32) -> Store<GuestState> {
 /// so a turn that is pending has only yielded: there its limits are looked at, and an overrun is at most one tick.
 ///
 /// It yields to the executor's I/O too. wasmtime's own yield wakes itself at once, and a queue of tasks that do so keeps
-/// an executor from looking at its sockets for many ticks.
+/// an executor from looking at its sockets for many ticks. And it yields some times: a request that came in during the tick is
+/// accepted in the first of them, read in the next, and what it asks for is done in a third. One at a time, a tick apart,
+/// they would make every neighbour of a loop wait for several ticks.
 async fn metered<T>(
     budget: &mut Budget,
     turn: impl Future<Output = wasmtime::Result<T>>,
@@ -179,7 +184,11 @@ async fn metered<T>(
         match (polled, budget.overrun()) {
             (_, Some(stopped)) => return Err(stopped),
             (Poll::Ready(done), None) => return Ok(done),
-            (Poll::Pending, None) => tokio::task::yield_now().await,
+            (Poll::Pending, None) => {
+                for _ in 0..YIELDS {
+                    tokio::task::yield_now().await;
+                }
+            }
         }
     }
 }
@@ -187,10 +196,4 @@ async fn metered<T>(
 fn thread_cpu() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
-}
-
-pub(super) fn pristine_memory(engine: &Engine) -> Result<Vec<u8>, EngineError> {
-    let guest = Guest::engine(engine, mayfly_schemas::limits::CEILINGS.memory_mib)
-        .map_err(|stopped| EngineError::Wasmtime(format!("the first isolate could not be made: {stopped}")))?;
-    Ok(guest.memory().to_vec())
 }

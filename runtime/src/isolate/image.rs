@@ -5,13 +5,12 @@
 
 use super::engine::Engine;
 use super::guest::Guest;
+use super::pristine::PAGE_BYTES;
 use super::program::Program;
 use super::state::{Isolate, Ledger};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// Granularity of the comparison: the machine's page, which is also what a write made resident.
-const PAGE_BYTES: usize = 4096;
 /// zstd level: 1 takes a third of the time of 3 for a few per cent more bytes.
 const LEVEL: i32 = 1;
 
@@ -59,7 +58,7 @@ impl Isolate {
         // What lies on the stack is dead between turns; a fresh isolate's stack is as good.
         let stack_pages = mayfly_abi::STACK_BYTES as usize / PAGE_BYTES;
         for (index, page) in memory.chunks(PAGE_BYTES).enumerate().skip(stack_pages) {
-            let pristine = pristine_page(engine, index);
+            let pristine = engine.pristine.page(index);
             if page != pristine {
                 pages.push(index as u32);
                 contents.extend(page.iter().zip(pristine).map(|(now, before)| now ^ before));
@@ -88,18 +87,11 @@ impl Isolate {
         let mut guest = Guest::engine(engine, memory_mib).map_err(|_| ImageError::NoSlot)?;
         guest.grow_to(image.memory_bytes as usize).map_err(|_| ImageError::Damaged("memory size"))?;
         for (index, page) in image.pages.iter().zip(contents.chunks_mut(PAGE_BYTES)) {
-            let pristine = pristine_page(engine, *index as usize);
+            let pristine = engine.pristine.page(*index as usize);
             page.iter_mut().zip(pristine).for_each(|(difference, before)| *difference ^= before);
             let address = *index as usize * PAGE_BYTES;
             guest.write(address, page).map_err(|_| ImageError::Damaged("page out of memory"))?;
         }
         Ok(Isolate::around(guest, program, image.ledger.clone()))
     }
-}
-
-/// The engine's own page; behind its memory, what a grown memory holds at first.
-fn pristine_page(engine: &Engine, index: usize) -> &[u8] {
-    const ZEROS: [u8; PAGE_BYTES] = [0; PAGE_BYTES];
-    let start = index.saturating_mul(PAGE_BYTES);
-    engine.pristine.get(start..start.saturating_add(PAGE_BYTES)).unwrap_or(&ZEROS)
 }

@@ -31,6 +31,7 @@ mod meter;
 mod native;
 mod outcome;
 mod positions;
+mod pristine;
 mod program;
 mod state;
 mod ticker;

@@ -5,6 +5,7 @@
 mod build;
 mod digests;
 mod inspect;
+mod prelude;
 mod runner;
 mod seal;
 mod snapshot;
@@ -42,7 +43,9 @@ fn main() -> Result<()> {
 fn outputs(engine: &Path, target: &Path) -> Result<Vec<(String, Vec<u8>)>> {
     let plugin = build::wasm(engine, target, "mayfly-engine")?;
     let sealed = seal::seal(&plugin).context("sealing the engine")?;
-    let snapshot = snapshot::preinitialise(&sealed).context("pre-initialising the engine")?;
+    let modules = prelude::modules(&engine.join("../js"))?;
+    let snapshot = snapshot::preinitialise(&sealed, &modules).context("pre-initialising the engine")?;
+    let snapshot = seal::without_build_exports(&snapshot)?;
     inspect::engine(&snapshot)?;
     let transpiler = build::wasm(engine, target, "mayfly-transpiler")?;
     inspect::transpiler(&transpiler)?;

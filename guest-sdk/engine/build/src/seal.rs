@@ -13,10 +13,21 @@ use wasmparser::{ExternalKind, Parser, Payload, TypeRef};
 /// How `wasi.rs` names its exports: this, the WASI module, the function.
 const PREFIX: &str = "__imported_";
 
+/// Exports that only `build-engine` calls.
+const BUILD_PREFIX: &str = "build-";
+
 /// Points every function import at the module's own definition of it, and drops both from the interface.
 pub fn seal(wasm: &[u8]) -> Result<Vec<u8>> {
+    reencode(wasm, Sealer { own: own_definitions(wasm)?, dropped: PREFIX })
+}
+
+/// Takes away what is called before the snapshot and never again.
+pub fn without_build_exports(wasm: &[u8]) -> Result<Vec<u8>> {
+    reencode(wasm, Sealer { own: vec![], dropped: BUILD_PREFIX })
+}
+
+fn reencode(wasm: &[u8], mut sealer: Sealer) -> Result<Vec<u8>> {
     let mut module = wasm_encoder::Module::new();
-    let mut sealer = Sealer { own: own_definitions(wasm)? };
     sealer.parse_core_module(&mut module, Parser::new(0), wasm).map_err(|error| anyhow::anyhow!("{error}"))?;
     Ok(module.finish())
 }
@@ -50,7 +61,10 @@ fn own_definitions(wasm: &[u8]) -> Result<Vec<u32>> {
 }
 
 struct Sealer {
+    /// What takes the place of each import.
     own: Vec<u32>,
+    /// Exports of functions that begin so are left out.
+    dropped: &'static str,
 }
 
 impl Reencode for Sealer {
@@ -75,7 +89,7 @@ impl Reencode for Sealer {
         exports: &mut wasm_encoder::ExportSection,
         export: wasmparser::Export<'_>,
     ) -> Result<(), Error<Self::Error>> {
-        if export.kind == ExternalKind::Func && export.name.starts_with(PREFIX) {
+        if export.kind == ExternalKind::Func && export.name.starts_with(self.dropped) {
             return Ok(());
         }
         utils::parse_export(self, exports, export)

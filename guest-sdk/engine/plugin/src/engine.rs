@@ -39,11 +39,10 @@ pub fn install(runtime: javy::Runtime) -> javy::Runtime {
     let context = runtime.context().clone();
     context.runtime().set_loader(Modules, Modules);
     context.runtime().set_host_promise_rejection_tracker(Some(Box::new(rejections::track)));
-    let compiled = prelude::compile().unwrap_or_else(|error| panic!("the prelude does not compile: {error}"));
     let entries = context.with(|ctx| {
         // SAFETY: the context is alive; the call registers two classes and two functions in it.
         unsafe { qjs::JS_AddIntrinsicAToB(ctx.as_raw().as_ptr()) };
-        prelude::install(&ctx, compiled).unwrap_or_else(|error| {
+        prelude::install(&ctx).unwrap_or_else(|error| {
             let thrown = ctx.catch();
             let message = thrown.as_exception().map(|e| e.to_string()).unwrap_or_default();
             panic!("the prelude fails: {error} {message}")

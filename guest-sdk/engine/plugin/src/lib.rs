@@ -61,6 +61,38 @@ extern "C" fn initialize_runtime() {
     close_gaps();
 }
 
+/// `Source` (name and JavaScript of a prelude module) in, `Answer` (bytecode, or why not as text) out. For `build-engine`,
+/// which takes this export away.
+///
+/// # Safety
+/// As for `mayfly-start`; once in an instance, and never in one that is initialised.
+#[unsafe(export_name = "build-compile")]
+unsafe extern "C" fn build_compile(pointer: *mut u8, length: usize) -> *const [u32; 2] {
+    // SAFETY: as in `initialize_runtime`; and as this function demands.
+    let frame = unsafe {
+        __wasm_call_ctors();
+        take(pointer, length)
+    };
+    let compiled = Source::read(&frame).map_err(|malformed| malformed.0.to_owned());
+    let (ok, first) = match compiled.and_then(|module| prelude::compile(&module)) {
+        Ok(bytecode) => (true, bytecode),
+        Err(error) => (false, error.into_bytes()),
+    };
+    effects::answer(&Answer { ok, first: &first, second: b"" })
+}
+
+/// `Source` (name and bytecode of a prelude module) in, before `initialize-runtime`. For `build-engine`, as above.
+///
+/// # Safety
+/// As for `mayfly-start`.
+#[unsafe(export_name = "build-add")]
+unsafe extern "C" fn build_add(pointer: *mut u8, length: usize) {
+    // SAFETY: as this function demands.
+    let frame = unsafe { take(pointer, length) };
+    let module = Source::read(&frame).expect("build-engine writes frames");
+    prelude::add(module.name, module.source);
+}
+
 /// Takes the free pieces between what is in the heap out of use: the compiler's leavings are spread over all of it. What a
 /// run allocates then lies together at the end, and a run touches half as many pages of the snapshot.
 fn close_gaps() {

@@ -1,15 +1,18 @@
-//! In: the prelude's JavaScript, made from `guest-sdk/js` by `build.rs`. Out: its modules evaluated, entries in hand.
+//! In: the prelude's modules, which `build-engine` hands in. Out: its modules evaluated, entries in hand.
 //! May touch: the global object, before any script exists.
 //! Security boundary: no. What scripts see holds no authority to begin with.
 
 use crate::limits::STACK_BYTES_MAX;
 use crate::modules::{self, Modules, PRELUDE_PREFIX, Sources};
 use crate::natives;
-use mayfly_abi::ASYNC_FRAME;
+use mayfly_abi::{ASYNC_FRAME, Source};
 use rquickjs::{Context, Ctx, Function, Module, Object, Persistent, Result, Runtime, WriteOptions};
+use std::cell::RefCell;
 
-/// Name and source of every prelude module.
-const MODULES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/prelude.rs"));
+thread_local! {
+    /// Name and bytecode of each module, until `install` takes them.
+    static MODULES: RefCell<Vec<(String, Option<Vec<u8>>)>> = const { RefCell::new(vec![]) };
+}
 
 /// The module that exports the entries.
 const MAIN: &str = "mayfly:main";
@@ -27,30 +30,33 @@ pub struct Entries {
     pub waiting: Persistent<Function<'static>>,
 }
 
-/// Bytecode of the prelude, from a QuickJS runtime that is dropped again: stripped of its source, the prelude is
-/// smaller, and its functions print as native code.
-pub fn compile() -> Result<Vec<(String, Option<Vec<u8>>)>> {
-    let runtime = Runtime::new()?;
+/// Bytecode of one module, without its source: so the prelude is smaller, and its functions print as native code.
+/// `build-engine` calls this in an instance that it drops: a compiler's leavings have no place in the snapshot.
+pub fn compile(module: &Source<'_>) -> std::result::Result<Vec<u8>, String> {
+    let failed = |error: rquickjs::Error| error.to_string();
+    let runtime = Runtime::new().map_err(failed)?;
     // QuickJS's default is more than the whole stack here.
     runtime.set_max_stack_size(STACK_BYTES_MAX);
     runtime.set_loader(Modules, Modules);
     modules::provide(Sources::Stubs);
-    let context = Context::full(&runtime)?;
-    let compiled = context.with(|ctx| {
-        let options = || WriteOptions { strip_source: true, ..WriteOptions::default() };
-        let one = |&(name, source): &(&str, &str)| {
-            let compiled = Module::declare(ctx.clone(), name, source).and_then(|module| module.write(options()));
-            let bytecode = compiled.unwrap_or_else(|_| panic!("{name} does not compile: {:?}", ctx.catch()));
-            Ok((name.to_owned(), Some(bytecode)))
-        };
-        MODULES.iter().map(one).collect()
+    let bytecode = Context::full(&runtime).map_err(failed)?.with(|ctx| {
+        let options = WriteOptions { strip_source: true, ..WriteOptions::default() };
+        let bytecode =
+            Module::declare(ctx.clone(), module.name, module.source).and_then(|module| module.write(options));
+        bytecode.map_err(|_| format!("{:?}", ctx.catch()))
     });
     modules::provide(Sources::None);
-    compiled
+    bytecode
+}
+
+/// Keeps one module's bytecode for `install`.
+pub fn add(name: &str, bytecode: &[u8]) {
+    MODULES.with_borrow_mut(|modules| modules.push((name.to_owned(), Some(bytecode.to_vec()))));
 }
 
 /// Evaluates the prelude in the context that scripts will run in.
-pub fn install(ctx: &Ctx<'_>, mut compiled: Vec<(String, Option<Vec<u8>>)>) -> Result<Entries> {
+pub fn install(ctx: &Ctx<'_>) -> Result<Entries> {
+    let mut compiled = MODULES.take();
     // The loader hands out the first module first.
     compiled.sort_by_key(|(name, _)| name != MAIN);
     ctx.globals().set(NATIVES, natives::object(ctx)?)?;
