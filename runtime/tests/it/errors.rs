@@ -268,4 +268,8 @@ fn frames_of_waiting_functions_have_an_end_and_no_name_of_ours() {
     let frozen =
         "const e = Object.freeze(new Error('x')); try { await Promise.reject(e) } catch (e) { return e.message }";
     assert_eq!(result(frozen), r#""x""#);
+    let broken = "String.prototype.split = RegExp.prototype.exec = () => { throw new Error('broken') };\n\
+                  const load = async () => { await null; throw new TypeError('mine') };\n\
+                  try { await load() } catch (e) { return e.message }";
+    assert_eq!(result(broken), r#""mine""#);
 }
