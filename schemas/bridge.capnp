@@ -43,6 +43,9 @@ interface Bridge {
 
   tools @7 (ask :ToolsAsk) -> (answer :ToolsAnswer);
   # What the tools of the token's tenant are. Calls nothing.
+
+  openParked @8 (ask :OpenParkedAsk) -> (answer :OpenParkedAnswer, parked :ParkedRuns);
+  # Opens what a tenant's runs left behind when they were parked. `parked` is a null capability after a refusal.
 }
 
 struct OpenAsk {
@@ -119,6 +122,14 @@ interface Session {
   upload @2 (call :UInt32, bytes :Data, end :Bool) -> (taken :Bool);
   # A part of the body of the fetch `call`, whose ask said `upload`; parts come in their order. Answered when the bridge has
   # room for the next one. `taken` is false when that fetch is over or never was: nobody wants the rest.
+
+  park @3 (run :ParkedRun) -> (outcome :ParkOutcome);
+  # Keeps this session's run, which waits and is about to leave memory. Answered `kept` when that is durable: from then on the
+  # run is whoever takes it up. A run that was taken up on this session is replaced by what it has become.
+
+  ended @4 () -> (outcome :ParkOutcome);
+  # This session's run has ended: what was kept of it when it was parked is forgotten. Nothing when it never was. A run that
+  # was taken up and whose session goes away without this (its process died) can be looked at as `lost`.
 }
 
 interface ByteStream {
@@ -268,6 +279,100 @@ struct ToolHit {
   description @1 :Text;           # one line
   signature @2 :Text;             # `create(input: { ... }): Promise<Issue>`
   score @3 :Float32;
+}
+
+# Parked runs. A run that waits for its caller is all memory: parked, it is a row of the store, sealed with its tenant's key.
+
+struct OpenParkedAsk {
+  token @0 :Data;
+  requestId @1 :Text;
+  act @2 :Bool;                   # whether runs are to be taken up or forgotten; role auditor is refused then
+}
+
+struct OpenParkedAnswer {
+  union {
+    admitted @0 :Admission;
+    refused @1 :ScriptRefusal;
+  }
+}
+
+interface ParkedRuns {
+  # One tenant's, for one HTTP request. It names the tenant by itself. Requests here have a quota of their own, so that who
+  # has as many runs as it may have can still continue or cancel one.
+
+  look @0 (run :Text) -> (answer :LookedAt);
+  # What is told of a parked run.
+
+  take @1 (run :Text, sequence :UInt64) -> (answer :TakenUp, session :Session);
+  # Takes a run up, so that nobody else does; `session` is its session from now on, and a null capability after a refusal.
+  # Refused as `changed` where the run is not parked any more or its sequence is another.
+
+  forget @2 (run :Text, sequence :UInt64) -> (outcome :ParkOutcome);
+  # The run was cancelled where it lay, or is lost and was told.
+
+  list @3 (before :Text, limit :UInt32) -> (answer :ParkedList);
+  # Newest first, those whose identifiers sort below `before` (empty: all).
+}
+
+struct ParkedRun {
+  run @0 :Text;                   # as the session's; of `take`, whose it is
+  sequence @1 :UInt64;            # from 1; one more each time the run is parked
+  createdAtMs @2 :UInt64;         # of the run, since 1970
+  expiresAtMs @3 :UInt64;         # since 1970; later, nobody can take it up, and after a while the bridge forgets it
+  engine @4 :Text;                # digest of the engine that made the image
+  script @5 :Text;                # the stored script it runs, as it was asked for; or empty
+  head @6 :Data;                  # the run object as JSON, and what else is told of it; for `look`
+  rest @7 :Data;                  # JSON: what it takes to go on, besides the image
+  image @8 :Data;                 # `limits.rs`: `parked_image_bytes_max`
+
+  # The bridge reads nothing of the last three. It seals each with the tenant's key, bound to tenant, run, sequence, engine,
+  # expiry and which of the three it is.
+}
+
+struct ParkOutcome {
+  union {
+    kept @0 :Void;
+    refused @1 :ScriptRefusal;
+  }
+}
+
+struct LookedAt {
+  union {
+    parked @0 :ParkedHead;
+    refused @1 :ScriptRefusal;    # `notFound`
+  }
+}
+
+struct ParkedHead {
+  run @0 :Text;
+  sequence @1 :UInt64;
+  createdAtMs @2 :UInt64;
+  expiresAtMs @3 :UInt64;
+  engine @4 :Text;
+  script @5 :Text;
+  head @6 :Data;                  # of `list`: as of `look`
+  state @7 :State;
+
+  enum State {
+    parked @0;
+    taken @1;                     # somebody goes on with it now
+    lost @2;                      # who took it up went away without a word
+    expired @3;
+  }
+}
+
+struct TakenUp {
+  union {
+    run @0 :ParkedRun;
+    refused @1 :ScriptRefusal;
+  }
+}
+
+struct ParkedList {
+  union {
+    runs @0 :List(ParkedHead);    # one more than `limit` when there are more
+    refused @1 :ScriptRefusal;
+  }
 }
 
 # Stored scripts. What is written here is acknowledged only when it is durable.

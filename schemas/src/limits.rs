@@ -286,6 +286,19 @@ pub const RUNS_KEPT_ALL_BYTES_MAX: u64 = 128 * MIB;
 pub const RUNS_KEPT_MS: u64 = 15 * 60 * 1_000;
 /// What a run that is kept weighs beside its run object.
 pub const RUN_KEPT_BYTES: u64 = 1_024;
+/// How long a run waits for its caller before it is parked.
+pub const PARK_AFTER_MS: u64 = 2_000;
+/// A parked run: its compressed image, and all of it, which is one message. What is larger waits in memory.
+pub const PARKED_IMAGE_BYTES_MAX: usize = 8 * MIB as usize;
+pub const PARKED_RUN_BYTES_MAX: usize = 11 * MIB as usize;
+/// Parked runs of a tenant, and their bytes in the store.
+pub const PARKED_RUNS_MAX: u64 = 100_000;
+pub const PARKED_BYTES_MAX: u64 = 1024 * MIB;
+/// How long a parked run that nobody can take up any more, expired or lost, is still told of.
+pub const PARKED_TOLD_MS: u64 = 24 * 60 * 60 * 1_000;
+/// Requests of a tenant to look at, continue, cancel and list runs: at once, and in a minute.
+pub const RUN_REQUESTS_IN_FLIGHT: u32 = 64;
+pub const RUN_REQUESTS_PER_MINUTE: u32 = 12_000;
 /// A stream of events says that it is still there when nothing has happened for this long.
 pub const EVENTS_QUIET_MS: u64 = 15_000;
 
