@@ -4,7 +4,7 @@
 
 use crate::Error;
 use crate::table::Table;
-use mayfly::isolate::{Answer, Engine, EngineOptions, Isolate, Origin, Outcome, Program, Step};
+use mayfly::isolate::{Answer, Engine, EngineOptions, Given, Isolate, Origin, Outcome, Program, Step};
 use mayfly::limits::DEFAULTS;
 use mayfly::prepare::{Programs, Script};
 use std::sync::Arc;
@@ -17,6 +17,11 @@ pub const INPUT: &str = r#"{"name":"mayfly","items":[1,2,3],"nested":{"a":true,"
 pub const SMALL: &str = "export default async function (input: { name: string; items: number[] }) {
   return { greeting: `hello ${input.name}`, sum: input.items.reduce((a, b) => a + b, 0), echo: input };
 }";
+
+/// Answers an HTTP request, as `figures trigger` asks it over a socket.
+const HELLO: &str = "export default { fetch: () => new Response('hello') }";
+const REQUEST: &str =
+    r#"{"method":"GET","url":"http://bench/run/bench/hello/","headers":[["host","bench"],["x-request-id","1"]]}"#;
 
 pub const CPU_BOUND: &str = "
 const fib = (n: number): number => n < 2 ? n : fib(n - 1) + fib(n - 2);
@@ -63,6 +68,15 @@ impl Bench {
     }
 }
 
+impl Bench {
+    /// Gives the status of the response.
+    async fn answer(&self, program: &Arc<Program>) -> Result<u16, Error> {
+        let given = Given::Request { head: REQUEST, body: b"" };
+        let (mut isolate, _) = Isolate::start(&self.engine, program, given, &DEFAULTS, ORIGIN, None).await?;
+        Ok(isolate.take_response().ok_or("no response")?.status)
+    }
+}
+
 pub fn measure(table: &mut Table) -> Result<(), Error> {
     let bench = Bench::new()?;
     futures::executor::block_on(async {
@@ -78,6 +92,11 @@ pub fn measure(table: &mut Table) -> Result<(), Error> {
         assert!(result.get().contains("hello mayfly"), "{result}");
         let samples = sample(3_000, async || drop(bench.run(&small, INPUT).await)).await;
         table.times("fresh isolate, cached program, JSON in and out", Some(150.0), samples);
+
+        let hello = bench.program(HELLO).await?;
+        assert_eq!(bench.answer(&hello).await?, 200);
+        let samples = sample(3_000, async || drop(bench.answer(&hello).await)).await;
+        table.times("fresh isolate, cached program, answers an HTTP request", None, samples);
 
         let mut number = 0;
         let samples = sample(1_000, async || {
