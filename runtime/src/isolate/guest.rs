@@ -20,6 +20,10 @@ pub struct Budget {
     pub wall_until: Option<Instant>,
 }
 
+/// Memory of the guest that is not QuickJS' heap: its code's static data, its stack, and what the heap loses to
+/// fragmentation. QuickJS gets the rest as its own limit, so that it can still tell what happened.
+pub(super) const BESIDE_HEAP_BYTES: usize = 3 * MIB as usize;
+
 /// How often a turn lets its neighbours go on at each tick; each costs microseconds where there are none.
 const YIELDS: usize = 4;
 
@@ -149,10 +153,17 @@ impl Guest {
         self.store.data().memory_refused
     }
 
+    /// What is left is no more than what QuickJS may not use (`BESIDE_HEAP_BYTES`): it was refused memory, or soon will be.
+    fn is_nearly_full(&self) -> bool {
+        self.memory().len() + BESIDE_HEAP_BYTES >= self.store.data().memory_bytes_max
+    }
+
     fn finished<T>(&self, called: Result<wasmtime::Result<T>, Stopped>) -> Result<T, Stopped> {
         called?.map_err(|error| match error.downcast_ref::<Trap>() {
             _ if self.memory_refused() => Stopped::Memory,
             Some(Trap::StackOverflow) => Stopped::Stack,
+            // QuickJS does not get over every allocation that fails: some of its ways back free a thing twice.
+            _ if self.is_nearly_full() => Stopped::Memory,
             _ => Stopped::Trap(format!("{error:#}")),
         })
     }

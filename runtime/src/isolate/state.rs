@@ -4,7 +4,7 @@
 
 use super::effect::{self, Answer, Ask, AskKind, ResponseHead, Told};
 use super::engine::Engine;
-use super::guest::{Budget, Guest, Stopped};
+use super::guest::{BESIDE_HEAP_BYTES, Budget, Guest, Stopped};
 use super::logs::Logs;
 use super::outcome::{self, ErrorKind, Outcome, RunError};
 use super::program::Program;
@@ -89,10 +89,6 @@ pub struct Turn {
     /// Numbers of earlier asks, or of the streams of answered ones, that are no longer wanted. Some may never have been.
     pub cancelled: Vec<u32>,
 }
-
-/// Memory of the guest that is not QuickJS' heap: its code's static data, its stack, and what the heap loses to
-/// fragmentation. QuickJS gets the rest as its own limit, so that it can still tell what happened.
-const BESIDE_HEAP_BYTES: u64 = 3 * MIB;
 
 impl Isolate {
     /// The first turn. The size of what is given and the program's are the caller's limits to hold. `until` ends a turn under
@@ -181,7 +177,7 @@ impl Isolate {
             Given::Request { head, body } => (true, head, body),
         };
         let limits = &self.ledger.limits;
-        let heap = (u64::from(limits.memory_mib) * MIB).saturating_sub(BESIDE_HEAP_BYTES);
+        let heap = (u64::from(limits.memory_mib) * MIB).saturating_sub(BESIDE_HEAP_BYTES as u64);
         let modules: Vec<_> =
             self.program.modules.iter().map(|module| (module.name.as_str(), module.bytecode.as_slice())).collect();
         let mut frame = Vec::with_capacity(128 + input.len() + body.len() + self.program.bytes());

@@ -77,6 +77,22 @@ fn memory_ends_at_its_limit_however_it_is_taken() {
     }
 }
 
+/// Which allocation is the one that fails decides what QuickJS makes of it, up to breaking down.
+#[test]
+fn whichever_allocation_fails_it_is_told_as_the_memory_limit() {
+    for source in [
+        "const a = []; for (;;) a.push(new Array(1000).fill(1))",
+        "const a = []; for (let i = 0; ; i++) a.push({ ['k' + i]: { i } })",
+        "let a = null; for (;;) a = { a, f() { return a }, [Symbol()]: [a] }",
+    ] {
+        for memory_mib in (12..=64).step_by(4) {
+            let limits = Limits { cpu_ms: 20_000, memory_mib, ..DEFAULTS };
+            let error = failed(run_with(source, "null", &limits, ORIGIN));
+            assert_eq!(error.kind, ErrorKind::MemoryLimit, "{source} in {memory_mib} MiB: {error:?}");
+        }
+    }
+}
+
 #[test]
 fn a_script_that_gives_memory_back_goes_on() {
     let source = "try { const a = []; for (;;) a.push(new Uint8Array(1 << 20)) } catch (e) { return e.message }";
