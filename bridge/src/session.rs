@@ -210,9 +210,14 @@ impl Run {
         call.of_tool(&asked.tool);
         let tenant = self.lane.shared.directory.tenant(&self.tenant.name);
         let tenant = tenant.ok_or_else(|| Failure::tool("the tenant has no file any more; it has no tools"))?;
-        if let Some(server) = tenant.toolbox.server(&asked.tool) {
+        let server = tenant.toolbox.server(&asked.tool);
+        if let Some(server) = server.filter(|server| !server.is_document()) {
             let _in_flight = self.enter()?;
             return mcp::call(&tenant, server, &asked.at_most(&self.tenant.ceilings), call, &self.released).await;
+        }
+        if let Some(document) = server {
+            let within = Duration::from_millis(asked.call_ms.clamp(1, self.tenant.ceilings.call_ms));
+            mcp::read_before(document, within, &self.released).await?;
         }
         let fetch = tool_call::prepare(&tenant.toolbox, &asked)?;
         let arrived = self.fetch(Ok(fetch), call).await?;

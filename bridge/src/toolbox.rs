@@ -1,5 +1,5 @@
 //! In: the `[[tools]]` of a tenant file. Out: its catalogue, and for each set the rule under which its own operations go.
-//! May touch: the documents that the file names, by reading them; servers are only named here, `mcp/` connects them.
+//! May touch: the documents that the file names, by reading them; servers and URLs are only named here, `mcp/` asks them.
 //! Security boundary: yes; importing a set grants what its own operations reach, with its own credential, and nothing else.
 
 use crate::fields::{At, Reading, Table};
@@ -8,7 +8,8 @@ use crate::patterns::Pattern;
 use crate::secret::Secret;
 use crate::tenants::{Credential, Rule, check_rule, credential_of};
 use arc_swap::ArcSwap;
-use mayfly_catalogue::{Catalogue, HttpTool, Operation, Source, Tool};
+use http::Method;
+use mayfly_catalogue::{Catalogue, HttpTool, Operation, Source, Tool, checked_base};
 use mayfly_schemas::limits::{MCP_CHILDREN_MAX, MCP_SERVERS_MAX, MCP_SETTLE_MS, TOOL_DOCUMENT_BYTES_MAX};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashSet};
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use toml::de::DeValue;
+use url::Url;
 
 const KEYS: [&str; 10] =
     ["name", "openapi", "base", "operation", "mcp", "mcp_command", "env", "credential", "private", "approve"];
@@ -191,25 +193,69 @@ fn set(reading: &mut Reading<'_>, table: Table<'_>, shelf: &mut Shelf<'_>, grant
     if let Some(value) = table.map.get("env") {
         reading.hinted(value.span().start, "`env` is for `mcp_command`", "an operation gets a `credential`");
     }
-    let source = source(reading, table, &name, shelf)?;
+    let granted = Granted { name, credential, private };
+    if let Some(url) = reading.text(table, "openapi").filter(|url| url.value.contains("://")) {
+        return remote(reading, table, &url, &granted, shelf.tenant, grants);
+    }
+    let source = source(reading, table, &granted.name, shelf)?;
     let bases: HashSet<String> = source.tools().iter().filter_map(base).collect();
     for base in bases {
-        let Ok(pattern) = Pattern::parse(&format!("{base}/**")) else {
-            reading.mistake(name.at, format!("no call can be sent to `{base}`"));
-            continue;
-        };
-        check_rule(reading, table, true, &pattern, credential.is_some(), private);
-        let rule = Rule {
-            name: format!("tools {}", name.value),
-            allow: true,
-            pattern,
-            methods: Vec::new(),
-            credential: credential.clone().flatten(),
-            private,
-        };
-        grants.insert((name.value.to_owned(), base), Arc::new(rule));
+        granted.grant(reading, table, base, grants);
     }
     Some(Set::Fixed(Arc::new(source)))
+}
+
+/// What a set says of its operations, whichever they are.
+struct Granted<'a> {
+    name: At<&'a str>,
+    credential: Option<Option<Arc<Credential>>>,
+    private: bool,
+}
+
+impl Granted<'_> {
+    fn rule(&self, pattern: Pattern, methods: Vec<Method>, credential: bool) -> Arc<Rule> {
+        let (name, allow, private) = (format!("tools {}", self.name.value), true, self.private);
+        let credential = self.credential.clone().flatten().filter(|_| credential);
+        Arc::new(Rule { name, allow, pattern, methods, credential, private })
+    }
+
+    fn grant(&self, reading: &mut Reading<'_>, table: Table<'_>, base: String, grants: &mut Grants) {
+        let Ok(pattern) = Pattern::parse(&format!("{base}/**")) else {
+            reading.mistake(self.name.at, format!("no call can be sent to `{base}`"));
+            return;
+        };
+        check_rule(reading, table, true, &pattern, self.credential.is_some(), self.private);
+        grants.insert((self.name.value.to_owned(), base), self.rule(pattern, Vec::new(), true));
+    }
+}
+
+/// A document that is read over the network, by `mcp/document.rs`. It is a third party's: `base` is the file's to say.
+fn remote(
+    reading: &mut Reading<'_>,
+    table: Table<'_>,
+    url: &At<&str>,
+    granted: &Granted<'_>,
+    tenant: &str,
+    grants: &mut Grants,
+) -> Option<Set> {
+    if let Some(value) = table.map.get("operation") {
+        let hint = "write two [[tools]] with names of their own";
+        reading.hinted(value.span().start, "this [[tools]] has both `openapi` and operations", hint);
+    }
+    let Some(base) = reading.text(table, "base") else {
+        let hint = "`base = \"https://api.example.com/v1\"`: where calls go, and the credential with them, is not the document's to say";
+        reading.hinted(url.at, "a document at a URL needs `base`", hint);
+        return None;
+    };
+    let checked = checked_base(base.value).map_err(|why| reading.mistake(base.at, why)).ok()?;
+    granted.grant(reading, table, checked.to_string(), grants);
+    let (target, pattern) = mcp::one_url(reading, "openapi", "GET", url)?;
+    // Whoever may see the API's key is the API.
+    let same_origin = Url::parse(&checked).is_ok_and(|base| base.origin() == target.origin());
+    check_rule(reading, table, true, &pattern, same_origin && granted.credential.is_some(), granted.private);
+    let rule = granted.rule(pattern, vec![Method::GET], same_origin);
+    let place = mcp::Place::Document { url: target.as_str().to_owned(), rule, base: checked };
+    mcp::server(reading, &granted.name, tenant, place).map(|server| Set::Server(Arc::new(server)))
 }
 
 fn base(tool: &Tool) -> Option<String> {
@@ -248,11 +294,6 @@ fn source(reading: &mut Reading<'_>, table: Table<'_>, name: &At<&str>, shelf: &
 }
 
 fn document_text(reading: &mut Reading<'_>, file: &At<&str>, shelf: &mut Shelf<'_>) -> Option<String> {
-    if file.value.contains("://") {
-        let hint = "download the document beside this file and give its path";
-        reading.hinted(file.at, "documents are read from files, not from the network", hint);
-        return None;
-    }
     let path = shelf.folder.join(file.value);
     shelf.files.push(path.clone());
     let mut text = String::new();

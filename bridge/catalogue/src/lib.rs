@@ -133,6 +133,7 @@ mod validate;
 pub use catalogue::{Catalogue, UnknownPath};
 pub use http::HttpTool;
 pub use mcp::{McpAnnotations, McpTool};
+pub use openapi::servers::checked as checked_base;
 pub use prepare::{HttpRequest, prepare};
 pub use search::Hit;
 pub use source::{LoadError, Source};

@@ -65,7 +65,7 @@ impl Client {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    async fn send(
+    pub(super) async fn send(
         &self,
         method: &'static str,
         headers: Vec<(String, Vec<u8>)>,
@@ -87,7 +87,7 @@ impl Client {
     }
 
     /// All of a body, which `dial.rs` has bounded.
-    async fn whole(&self, reply: &mut Reply, trail: &Trail) -> Result<Vec<u8>, Error> {
+    pub(super) async fn whole(&self, reply: &mut Reply, trail: &Trail) -> Result<Vec<u8>, Error> {
         let mut whole = Vec::new();
         while let Some(part) = reply.parts.recv().await {
             let part = part.map_err(|failure| self.fails(trail, failure))?;
@@ -165,14 +165,7 @@ impl Client {
         if let (Some(error @ JsonRpcMessage::Error(_)), true) = (said, is_json && !matches!(status, 401 | 403)) {
             return Ok(StreamableHttpPostResponse::Json(error, session(&reply.head.headers)));
         }
-        let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or_default();
-        let hint = match status {
-            300..=399 => "; redirects are not followed: write the URL that it leads to",
-            401 | 403 => "; look at the `credential` of this set of tools",
-            404 => "; look at the URL of this set of tools",
-            _ => "",
-        };
-        let failure = self.server.failed(format!("it answered {status} {reason}{hint}").trim_end());
+        let failure = self.server.failed(&named(status));
         let body = super::content::as_json(&String::from_utf8_lossy(&body));
         Err(self.fails(trail, Failure { status, body, ..failure }))
     }
@@ -272,6 +265,19 @@ fn trail_of(message: &ClientJsonRpcMessage) -> Trail {
 fn headers(custom: HashMap<HeaderName, HeaderValue>, session: Option<&str>) -> Vec<(String, Vec<u8>)> {
     let custom = custom.into_iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()));
     custom.chain(session.map(|session| (SESSION.to_owned(), session.as_bytes().to_vec()))).collect()
+}
+
+/// A status that is no success, and what to do about it.
+pub fn named(status: u16) -> String {
+    let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+    let reason = reason.map_or_else(String::new, |reason| format!(" {reason}"));
+    let hint = match status {
+        300..=399 => "; redirects are not followed: write the URL that it leads to",
+        401 | 403 => "; look at the `credential` of this set of tools",
+        404 => "; look at the URL of this set of tools",
+        _ => "",
+    };
+    format!("it answered {status}{reason}{hint}")
 }
 
 fn session(headers: &HeaderMap) -> Option<String> {

@@ -10,6 +10,7 @@ use crate::secret::{Source, SourceError};
 use crate::tenants::{Credential, Rule, check_rule};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use url::Url;
 
 /// What else the set says, and what it is read with.
 pub struct Given<'a> {
@@ -40,6 +41,11 @@ pub fn read(reading: &mut Reading<'_>, table: Table<'_>, name: &At<&str>, given:
         (Some(_), None) => http(reading, table, name, given)?,
         (None, _) => command(reading, table, given)?,
     };
+    server(reading, name, tenant, place)
+}
+
+/// A server at this place, under the name of its set.
+pub fn server(reading: &mut Reading<'_>, name: &At<&str>, tenant: &str, place: Place) -> Option<Server> {
     let server = Server::new(name.value, tenant, place);
     if server.is_none() {
         let hint = "a lower-case letter, then letters, digits and `_`; no word of JavaScript or global of a script";
@@ -54,20 +60,7 @@ fn http(reading: &mut Reading<'_>, table: Table<'_>, name: &At<&str>, given: Giv
         reading.hinted(value.span().start, "a server at a URL has no environment", hint);
     }
     let url = reading.text(table, "mcp")?;
-    let hint = "write the URL in full, such as https://host/mcp";
-    let target = match Target::parse("POST", url.value) {
-        Ok(target) => target,
-        Err(failure) => {
-            reading.hinted(url.at, format!("`mcp` is no URL that can be called: {}", failure.text), hint);
-            return None;
-        }
-    };
-    // What it grants is this path and no other, so nothing in it may stand for something else.
-    let pattern = Pattern::parse(&target.shown()).ok().filter(|_| !target.is_ambiguous() && !url.value.contains('*'));
-    let Some(pattern) = pattern else {
-        reading.hinted(url.at, "the URL of `mcp` can be read in two ways", "write it without `*`, `//`, `%2f` and `;`");
-        return None;
-    };
+    let (url, pattern) = one_url(reading, "mcp", "POST", &url)?;
     check_rule(reading, table, true, &pattern, given.credential.is_some(), given.private);
     let rule = Rule {
         name: format!("tools {}", name.value),
@@ -77,7 +70,27 @@ fn http(reading: &mut Reading<'_>, table: Table<'_>, name: &At<&str>, given: Giv
         credential: given.credential.flatten(),
         private: given.private,
     };
-    Some(Place::Http { url: target.url().as_str().to_owned(), rule: Arc::new(rule) })
+    Some(Place::Http { url: url.as_str().to_owned(), rule: Arc::new(rule) })
+}
+
+/// A URL of the file, and the pattern of this path and no other.
+pub fn one_url(reading: &mut Reading<'_>, key: &str, method: &str, url: &At<&str>) -> Option<(Url, Pattern)> {
+    let target = match Target::parse(method, url.value) {
+        Ok(target) => target,
+        Err(failure) => {
+            let what = format!("`{key}` is no URL that can be called: {}", failure.text);
+            reading.hinted(url.at, what, "write the URL in full, such as https://host/path");
+            return None;
+        }
+    };
+    // Nothing in it may stand for something else.
+    let pattern = Pattern::parse(&target.shown()).ok().filter(|_| !target.is_ambiguous() && !url.value.contains('*'));
+    let Some(pattern) = pattern else {
+        let what = format!("the URL of `{key}` can be read in two ways");
+        reading.hinted(url.at, what, "write it without `*`, `//`, `%2f` and `;`");
+        return None;
+    };
+    Some((target.url().clone(), pattern))
 }
 
 fn command(reading: &mut Reading<'_>, table: Table<'_>, given: Given<'_>) -> Option<Place> {

@@ -3,7 +3,7 @@
 //! Security boundary: yes; the tenant's rules of this moment decide, the credential is added here, addresses are checked, and
 //! what comes back is searched, as for a fetch. A redirect is an answer: what the file names is one URL.
 
-use super::server::{Place, Server};
+use super::server::Server;
 use super::trail::Trail;
 use crate::ask::{Ask, Body, Words};
 use crate::body::Step;
@@ -76,12 +76,12 @@ async fn send(
     trail: &Trail,
 ) -> Result<(CleanHead, CleanBody), Failure> {
     let gone = || server.failed("it is no longer in the tenant's file");
-    let Place::Http { url, rule } = &server.place else { return Err(gone()) };
+    let (url, rule) = server.reach().ok_or_else(gone)?;
     let tenant = lane.shared.directory.tenant(&server.tenant).ok_or_else(gone)?;
     if !tenant.toolbox.servers().any(|known| Arc::ptr_eq(known, server)) {
         return Err(gone());
     }
-    let ask = Ask::parse(Words { url: url.clone(), ..words })?;
+    let ask = Ask::parse(Words { url: url.to_owned(), ..words })?;
     let upstreams = lane.upstreams(&tenant);
     let permit = decide(&tenant, &ask, Some(rule))?;
     trail.note(|seen| seen.rule.clone_from(&permit.rule().name));

@@ -4,10 +4,12 @@
 
 use super::child::Child;
 use super::client::Client;
+use super::document;
 use super::errand::Errand;
 use super::listing::list;
 use super::server::{Command, Life, Place, Server};
 use crate::lane::Shared;
+use mayfly_catalogue::Source;
 use mayfly_schemas::limits::{
     MCP_BRIDGE_CHILDREN_MAX, MCP_CHILD_END_AT_STOP_MS, MCP_RELIST_GAP_MS, MCP_RELIST_MS, MCP_REQUESTS_AT_ONCE,
     MCP_RETRY_MS, MCP_RETRY_MS_MAX, MCP_START_MS, MCP_STARTS_MS,
@@ -67,7 +69,9 @@ pub async fn keep(common: Arc<Common>, server: Arc<Server>, end: CancellationTok
         attempt += 1;
         failures = if begun.elapsed() > SETTLED { 0 } else { failures + 1_u32 };
         let again = Duration::from_millis((MCP_RETRY_MS << failures.min(16)).min(MCP_RETRY_MS_MAX));
-        common.tell(|| tracing::warn!(tenant = server.tenant, tools = server.name, why, "an MCP server is not there"));
+        common.tell(|| {
+            tracing::warn!(tenant = server.tenant, tools = server.name, why, "a server of tools is not there")
+        });
         server.is(Life::Down { why, since: Instant::now(), again });
         let pause = async {
             sleep(Duration::from_millis(MCP_RETRY_MS)).await;
@@ -93,6 +97,7 @@ async fn live(common: &Common, server: &Arc<Server>, attempt: u32, end: &Cancell
             let trouble = || client.take_trouble().map(|failure| failure.text);
             serve(common, server, transport, lifecycle(attempt.is_multiple_of(2)), trouble, end).await
         }
+        Place::Document { base, .. } => document::follow(common, server, base, end).await,
         Place::Command(command) => child(common, server, command, attempt, end).await,
     }
 }
@@ -236,6 +241,13 @@ async fn relist(common: &Common, server: &Arc<Server>, peer: &Peer<RoleClient>) 
     let gone = || "its tenant has no file any more".to_owned();
     let tenant = common.shared.directory.tenant(&server.tenant).ok_or_else(gone)?;
     let tools = list(peer, server, &tenant.scrubber).await?;
+    replace(common, server, tools).await
+}
+
+/// Puts a set's tools in the place of those before them.
+pub async fn replace(common: &Common, server: &Arc<Server>, tools: Source) -> Result<(), String> {
+    let gone = || "its tenant has no file any more".to_owned();
+    let tenant = common.shared.directory.tenant(&server.tenant).ok_or_else(gone)?;
     if tools.warnings() != server.tools().warnings() {
         for warning in tools.warnings() {
             common.tell(|| tracing::warn!(tenant = server.tenant, "tools \"{}\": {warning}", server.name));

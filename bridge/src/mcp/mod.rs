@@ -12,6 +12,7 @@ mod child;
 mod client;
 mod content;
 mod declared;
+mod document;
 mod errand;
 mod hub;
 mod keeper;
@@ -20,6 +21,7 @@ mod server;
 mod trail;
 
 pub use call::call;
-pub use declared::{Given, read};
+pub use declared::{Given, one_url, read, server};
+pub use document::read_before;
 pub use hub::Hub;
-pub use server::Server;
+pub use server::{Place, Server};

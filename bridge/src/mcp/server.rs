@@ -1,4 +1,4 @@
-//! In: nothing. Out: one MCP server of one tenant: where it is, what it lists, and whether it is there.
+//! In: nothing. Out: one server of tools of one tenant: where it is, what it lists, and whether it is there.
 //! May touch: nothing; `keeper.rs` brings it to life.
 //! Security boundary: yes; a server belongs to one tenant, and carries the rule and the secrets that the file gave it.
 
@@ -34,6 +34,14 @@ pub enum Place {
         /// What it may be sent, and with which credential.
         rule: Arc<Rule>,
     },
+    /// An OpenAPI document at a URL. Its operations go their own way, under what the file says of them.
+    Document {
+        url: String,
+        /// For the document itself.
+        rule: Arc<Rule>,
+        /// Of its operations, whatever `servers` it names.
+        base: Arc<str>,
+    },
     Command(Command),
 }
 
@@ -58,6 +66,8 @@ pub enum Life {
         first: bool,
     },
     Up(Peer<RoleClient>),
+    /// A document that was read.
+    Read,
     Down {
         why: String,
         since: Instant,
@@ -97,13 +107,27 @@ impl Server {
     /// As people know it: its URL, or `stdio:` and the name of the set.
     pub fn shown(&self) -> String {
         match &self.place {
-            Place::Http { url, .. } => url.split(['?', '#']).next().unwrap_or_default().to_owned(),
+            Place::Http { url, .. } | Place::Document { url, .. } => {
+                url.split(['?', '#']).next().unwrap_or_default().to_owned()
+            }
             Place::Command(_) => format!("stdio:{}", self.name),
         }
     }
 
     pub fn is_command(&self) -> bool {
         matches!(self.place, Place::Command(_))
+    }
+
+    pub fn is_document(&self) -> bool {
+        matches!(self.place, Place::Document { .. })
+    }
+
+    /// What requests to it are sent to, and under which rule.
+    pub fn reach(&self) -> Option<(&str, &Arc<Rule>)> {
+        match &self.place {
+            Place::Http { url, rule } | Place::Document { url, rule, .. } => Some((url, rule)),
+            Place::Command(_) => None,
+        }
     }
 
     /// The name of the rule under which it is called.
@@ -127,7 +151,7 @@ impl Server {
     /// Secrets that its file gives to the child; replies are searched for them as for any credential.
     pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
         let environment = match &self.place {
-            Place::Http { .. } => &[],
+            Place::Http { .. } | Place::Document { .. } => &[],
             Place::Command(command) => command.environment.as_slice(),
         };
         environment.iter().filter_map(|(_, value)| match value {
@@ -143,13 +167,19 @@ impl Server {
         let _ = life.wait_for(|life| !matches!(life, Life::Starting { first: true })).await;
     }
 
-    /// Waits while it is being connected. One that is down is tried again once, unless that was a moment ago.
+    /// The connection to an MCP server.
     pub async fn ready(&self) -> Result<Peer<RoleClient>, Failure> {
+        self.there().await?.ok_or_else(|| self.failed("it is no MCP server"))
+    }
+
+    /// Waits while it is being connected, or read. One that is down is tried again once, unless that was a moment ago.
+    pub async fn there(&self) -> Result<Option<Peer<RoleClient>>, Failure> {
         let (mut life, mut asked) = (self.life.subscribe(), false);
         loop {
             let now = life.borrow_and_update().clone();
             match now {
-                Life::Up(peer) if !peer.is_transport_closed() => return Ok(peer),
+                Life::Up(peer) if !peer.is_transport_closed() => return Ok(Some(peer)),
+                Life::Read => return Ok(None),
                 Life::Down { since, .. } if !asked && since.elapsed() >= Duration::from_millis(MCP_RETRY_MS) => {
                     asked = true;
                     self.wanted.notify_one();
@@ -170,8 +200,9 @@ impl Server {
     pub fn failed(&self, why: &str) -> Failure {
         // What to do is told by whoever knows when it is tried again.
         let why = why.replace("; try again later", "");
-        Failure::tool(format!("{}: no reply of the MCP server {}: {why}", self.name, self.shown()))
-            .at("MCP", &self.shown())
+        let what = if self.is_document() { "no document at" } else { "no reply of the MCP server" };
+        let method = if self.is_document() { "GET" } else { "MCP" };
+        Failure::tool(format!("{}: {what} {}: {why}", self.name, self.shown())).at(method, &self.shown())
     }
 }
 
@@ -180,6 +211,15 @@ impl Place {
         match (self, other) {
             (Place::Http { url, rule }, Place::Http { url: other_url, rule: other }) => {
                 url == other_url && rule.private == other.private && is_same_credential(rule, other)
+            }
+            (
+                Place::Document { url, rule, base },
+                Place::Document { url: other_url, rule: other, base: other_base },
+            ) => {
+                url == other_url
+                    && base == other_base
+                    && rule.private == other.private
+                    && is_same_credential(rule, other)
             }
             (Place::Command(command), Place::Command(other)) => command.is_same(other),
             _ => false,

@@ -7,6 +7,7 @@
 mod harness;
 
 mod addresses;
+mod documents;
 mod door;
 mod encodings;
 mod fetch;

@@ -261,7 +261,9 @@ impl Isolate {
                 + ledger.pending.values().filter(|known| **known == pending).count();
             match pending {
                 Pending::Timer if same >= ledger.limits.timers as usize => {
-                    return Ok(Err(over("timers pending", ledger.limits.timers)));
+                    let limit = ledger.limits.timers;
+                    let message = format!("the script has more than {limit} timers pending");
+                    return Ok(Err(RunError::limit(ErrorKind::CallLimit, message)));
                 }
                 // The prelude reads and writes one part at a time of the two bodies of each call, and of the exchange.
                 Pending::Part if same > 2 * (ledger.limits.calls as usize + 1) => {

@@ -6,7 +6,7 @@ mod arguments;
 mod body;
 mod parameters;
 mod response;
-pub(crate) mod servers;
+pub mod servers;
 
 use crate::document::{Document, Entries, as_json, entries, member};
 use crate::limits::{OPERATIONS_MAX, REFERENCE_CHAIN_MAX, TOOL_DESCRIPTION_BYTES_MAX};

@@ -38,8 +38,8 @@ fn filled(server: &Value) -> Result<String, String> {
     Ok(url)
 }
 
-/// An absolute base without user, query, fragment and final slash.
-pub(crate) fn checked(text: &str) -> Result<Arc<str>, String> {
+/// An absolute base without user, query, fragment and final slash, as [`crate::HttpOperation::base`] has it.
+pub fn checked(text: &str) -> Result<Arc<str>, String> {
     let bad = |why: &str| format!("the server `{}` {why}; give a base URL with the source", quoted(text));
     if text.contains(['{', '}', '\\']) {
         return Err(bad("has variables without values"));
