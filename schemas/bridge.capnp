@@ -57,6 +57,12 @@ struct OpenAsk {
 
   requestId @2 :Text;
   # `x-request-id` of the HTTP request, for the audit.
+
+  traceparent @3 :Text;
+  # W3C trace context of that request, checked; empty where it had none. For the audit, and for upstreams where the operator
+  # wants it.
+
+  tracestate @4 :Text;
 }
 
 struct OpenAnswer {

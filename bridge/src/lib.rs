@@ -55,11 +55,13 @@ mod tls;
 mod tool_call;
 mod upload;
 
+mod diff;
 mod explain;
 mod failure;
 mod harden;
 
 pub use decide::Considered;
+pub use diff::{Change, Difference};
 pub use explain::Explanation;
 pub use harden::harden_process;
 pub use mayfly_schemas::strict::Mistake;
@@ -82,4 +84,10 @@ pub fn tenant_names(settings: &Settings) -> Vec<String> {
 /// error says why there is no such tenant.
 pub fn explain(settings: &Settings, tenant: &str, method: &str, url: &str) -> Result<Explanation, Vec<Mistake>> {
     Ok(explain::explain(&reload::tenant_without_credentials(settings, tenant)?, method, url))
+}
+
+/// For `mayfly policy diff`: what tenants may reach after a change of their files and could not before, and the reverse. Neither
+/// needs its credentials. The error says what is wrong in any of the files.
+pub fn diff(old: &Settings, new: &Settings) -> Result<Difference, Vec<Mistake>> {
+    diff::diff(old, new)
 }

@@ -3,7 +3,7 @@
 //! Security boundary: yes; importing a set grants what its own operations reach, with its own credential, and nothing else.
 
 use crate::fields::{At, Reading, Table};
-use crate::mcp::{self, Server};
+use crate::mcp::{self, Place, Server};
 use crate::patterns::Pattern;
 use crate::secret::Secret;
 use crate::tenants::{Credential, Rule, check_rule, credential_of};
@@ -125,6 +125,24 @@ impl Toolbox {
                 server.inherit(known);
             }
         }
+    }
+
+    /// A set whose operations the file says; `None` for one that its server lists.
+    pub fn fixed(&self, name: &str) -> Option<&Arc<Source>> {
+        self.sets.iter().find_map(|set| match set {
+            Set::Fixed(source) if source.name() == name => Some(source),
+            _ => None,
+        })
+    }
+
+    /// What a set grants to its own requests, by where they go.
+    pub fn rights<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (String, Arc<Rule>)> + 'a {
+        let own = self.grants.iter().filter(move |((set, _), _)| set == name);
+        let own = own.map(|((_, base), rule)| (base.clone(), rule.clone()));
+        own.chain(self.servers().filter(move |server| server.name == name).filter_map(|server| match &server.place {
+            Place::Http { url, rule } => Some((url.clone(), rule.clone())),
+            Place::Command(_) => None,
+        }))
     }
 
     /// What the set of this tool grants to its own operations.

@@ -161,6 +161,11 @@ pub const TLS_SESSIONS_MAX: usize = 32;
 pub const AUDIT_QUEUE_MAX: usize = 4_096;
 /// Audit records are written together with those of the same moment, and are on disk this much later at most.
 pub const AUDIT_GATHER_MS: u64 = 5;
+/// Steps that `mayfly policy diff` takes to compare patterns with each other, for the rules of one tenant; what takes more
+/// counts as gained. Some seconds.
+pub const POLICY_DIFF_STEPS_MAX: usize = 50_000_000;
+/// Names that one line of it spells out.
+pub const POLICY_DIFF_NAMES_MAX: usize = 8;
 /// How often tenant files are looked at.
 pub const TENANTS_POLL_MS: u64 = 1_000;
 /// One tenant file, and one credential's value.

@@ -22,4 +22,4 @@ mod trail;
 pub use call::call;
 pub use declared::{Given, read};
 pub use hub::Hub;
-pub use server::Server;
+pub use server::{Place, Server};

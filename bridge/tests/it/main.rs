@@ -14,6 +14,7 @@ mod hostile;
 mod mcp;
 mod mcp_children;
 mod policy;
+mod policy_diff;
 mod redirects;
 mod requests;
 mod scripts;

@@ -12,6 +12,7 @@ mod failure;
 mod findings;
 mod paint;
 mod policy;
+mod policy_diff;
 mod report;
 mod run;
 mod runtime;
