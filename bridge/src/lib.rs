@@ -10,12 +10,14 @@ mod settings;
 pub mod store;
 
 mod fields;
+mod master;
 mod patterns;
 mod reload;
 mod routes;
 mod secret;
 mod tenants;
 mod toolbox;
+mod vault;
 
 mod door;
 mod lane;
@@ -69,6 +71,7 @@ pub use resolve::{Answer, Lookup, LookupFailed};
 pub use server::{Error, World, serve, serve_in};
 pub use settings::{ExtraToken, Inline, Settings};
 pub use tokens::{Role, new_token};
+pub use vault::{Vault, VaultError};
 
 /// Everything that is wrong in the tenant files, all at once; empty when they load.
 pub fn check_tenants(settings: &Settings) -> Vec<Mistake> {

@@ -8,6 +8,7 @@ use crate::routes::Routes;
 use crate::settings::{Inline, Settings};
 use crate::tenants::{self, Frame, Rejected, Tenant};
 use crate::tokens::{Tokens, parse_hash};
+use crate::vault::Vault;
 use arc_swap::ArcSwap;
 use mayfly_schemas::limits::TENANT_FILE_BYTES_MAX;
 use mayfly_schemas::strict::Mistake;
@@ -76,9 +77,11 @@ impl Directory {
 
     /// Logs what is wrong. Nothing of it stops the tenants that are right.
     pub fn tell(&self) {
-        for mistake in &self.current().mistakes {
+        let now = self.current();
+        for mistake in &now.mistakes {
             tracing::error!("{mistake}");
         }
+        tracing::info!(tenants = now.tenants.len(), mistakes = now.mistakes.len(), "tenant files were read");
     }
 
     /// Reads what has changed; true if anything has.
@@ -162,8 +165,14 @@ fn read(source: &Source, known: Option<&Loaded>, settings: &Settings) -> Loaded 
         Ok(text) => text,
         Err(mistake) => return Loaded { file, marks, tenant: last_good, mistakes: vec![mistake] },
     };
-    let frame =
-        Frame { folder: &source.folder, ceilings: &settings.ceilings, defaults: &settings.defaults, values: true };
+    let vault = Vault::of(settings);
+    let frame = Frame {
+        folder: &source.folder,
+        ceilings: &settings.ceilings,
+        defaults: &settings.defaults,
+        values: true,
+        vault: &vault,
+    };
     match tenants::parse(&source.file, &text, &frame) {
         Ok(mut tenant) => {
             for warning in &tenant.toolbox.warnings {
@@ -290,9 +299,15 @@ fn read_without_credentials(settings: &Settings) -> (Vec<(String, Tenant, String
     let (mut sources, missing) = sources(settings);
     sources.sort_by(|one, other| one.file.cmp(&other.file));
     let (mut found, mut mistakes) = (Vec::new(), missing.into_iter().collect::<Vec<_>>());
+    let vault = Vault::of(settings);
     for source in sources {
-        let frame =
-            Frame { folder: &source.folder, ceilings: &settings.ceilings, defaults: &settings.defaults, values: false };
+        let frame = Frame {
+            folder: &source.folder,
+            ceilings: &settings.ceilings,
+            defaults: &settings.defaults,
+            values: false,
+            vault: &vault,
+        };
         match text(&source) {
             Err(mistake) => mistakes.push(mistake),
             Ok(text) => match tenants::parse(&source.file, &text, &frame) {

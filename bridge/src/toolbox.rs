@@ -7,6 +7,7 @@ use crate::mcp::{self, Place, Server};
 use crate::patterns::Pattern;
 use crate::secret::Secret;
 use crate::tenants::{Credential, Rule, check_rule, credential_of};
+use crate::vault::Vault;
 use arc_swap::ArcSwap;
 use mayfly_catalogue::{Catalogue, HttpTool, Operation, Source, Tool};
 use mayfly_schemas::limits::{MCP_CHILDREN_MAX, MCP_SERVERS_MAX, MCP_SETTLE_MS, TOOL_DOCUMENT_BYTES_MAX};
@@ -158,6 +159,7 @@ pub struct Shelf<'a> {
     pub folder: &'a Path,
     /// Whether secrets are needed, or only their places.
     pub values: bool,
+    pub vault: &'a Vault,
     pub credentials: &'a [Arc<Credential>],
     pub known: &'a HashSet<String>,
     /// Documents that were read: their change makes the tenant a new one.
@@ -203,7 +205,7 @@ fn set(reading: &mut Reading<'_>, table: Table<'_>, shelf: &mut Shelf<'_>, grant
     let private = reading.flag(table, "private");
     if table.map.contains_key("mcp") || table.map.contains_key("mcp_command") {
         let (tenant, folder, values, files) = (shelf.tenant, shelf.folder, shelf.values, &mut *shelf.files);
-        let given = mcp::Given { tenant, folder, values, credential, private, files };
+        let given = mcp::Given { tenant, folder, values, vault: shelf.vault, credential, private, files };
         return mcp::read(reading, table, &name, given).map(|server| Set::Server(Arc::new(server)));
     }
     if let Some(value) = table.map.get("env") {

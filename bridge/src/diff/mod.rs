@@ -11,6 +11,7 @@ mod tools;
 use crate::reload;
 use crate::settings::Settings;
 use crate::tenants::{self, Frame, Tenant};
+use crate::vault::Vault;
 use mayfly_schemas::limits::POLICY_DIFF_NAMES_MAX;
 use mayfly_schemas::strict::Mistake;
 use std::collections::BTreeMap;
@@ -91,8 +92,14 @@ fn versions(settings: &Settings) -> Result<BTreeMap<String, Version>, Vec<Mistak
 /// A tenant that may do nothing, under the same ceilings.
 fn nobody(name: &str, settings: &Settings) -> Result<Version, Vec<Mistake>> {
     let text = format!("tenant = \"{name}\"\n");
-    let frame =
-        Frame { folder: Path::new(""), ceilings: &settings.ceilings, defaults: &settings.defaults, values: false };
+    let vault = Vault::of(settings);
+    let frame = Frame {
+        folder: Path::new(""),
+        ceilings: &settings.ceilings,
+        defaults: &settings.defaults,
+        values: false,
+        vault: &vault,
+    };
     let tenant = tenants::parse(name, &text, &frame).map_err(|rejected| rejected.mistakes)?;
     Ok(Version { tenant: Arc::new(tenant), file: toml::from_str(&text).unwrap_or_default() })
 }

@@ -25,3 +25,4 @@ mod streams;
 mod tenant_files;
 mod tls;
 mod uploads;
+mod vault;

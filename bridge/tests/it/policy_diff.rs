@@ -9,7 +9,17 @@ use std::path::Path;
 fn settings_in(text: &str, folder: &Path) -> Settings {
     let text = format!("tenant = \"t\"\n{text}");
     let inline = vec![Inline { file: "t.toml".into(), text, folder: folder.to_owned() }];
-    Settings { tenants: None, inline, tokens: vec![], state: None, host: None, ceilings: CEILINGS, defaults: DEFAULTS }
+    Settings {
+        tenants: None,
+        inline,
+        tokens: vec![],
+        state: None,
+        master_key: None,
+        host: None,
+        trace_upstreams: false,
+        ceilings: CEILINGS,
+        defaults: DEFAULTS,
+    }
 }
 
 fn settings(text: &str) -> Settings {

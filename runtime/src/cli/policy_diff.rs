@@ -67,7 +67,9 @@ fn version(path: &Path) -> Result<Version, Failure> {
         inline: Vec::new(),
         tokens: Vec::new(),
         state: None,
+        master_key: None,
         host: None,
+        trace_upstreams: false,
         ceilings: CEILINGS,
         defaults: DEFAULTS,
     };

@@ -225,3 +225,48 @@ fn policy_diff_says_what_a_change_opens_and_its_status_too() {
         assert!(out.contains(words), "{words}: {out}");
     }
 }
+
+#[test]
+fn a_secret_comes_from_standard_input_and_is_never_shown() {
+    let folder = folder("", "[[credential]]\nname = \"k\"\nfrom = \"vault:github\"\nheader = \"x\"\n");
+    let config = folder.path().join("mayfly.toml").display().to_string();
+    let secret = |arguments: &[&str], input: &str| {
+        let arguments = [&["secret"], arguments, &["--config", &config]].concat();
+        let mut child = mayfly()
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it runs");
+        // One that reads nothing has closed it.
+        let _ = std::io::Write::write_all(&mut child.stdin.take().unwrap(), input.as_bytes());
+        said(&child.wait_with_output().unwrap())
+    };
+    let explain = || {
+        let script = folder.path().join("s.ts").display().to_string();
+        write(folder.path(), "s.ts", "return 1");
+        said(&run(&["run", &script, "--config", &config, "--tenant", "acme"]))
+    };
+    let (status, _, err) = explain();
+    assert!(status == Some(2) && err.contains("the vault has no secret `github`; `mayfly secret set github`"), "{err}");
+    let (status, out, err) = secret(&["set", "github"], "tok-5f1b-secret\n");
+    assert_eq!((status, out.as_str(), err.as_str()), (Some(0), "", "secret `github` is in the vault\n"));
+    assert_eq!(explain().0, Some(0));
+    let (_, _, err) = secret(&["set", "github"], "tok-another");
+    assert_eq!(err, "secret `github` is another now\n");
+    assert_eq!(secret(&["list"], ""), (Some(0), "github\n".into(), String::new()));
+    for (arguments, input, words) in [
+        (vec!["set", "github"], "\n", "the value is empty"),
+        (vec!["set", "-x"], "v", "unexpected argument"),
+        (vec!["set", "a/b"], "v", "`a/b` is no name of a secret"),
+        (vec!["set", "github", "tok-on-the-command-line"], "", "unexpected argument"),
+        (vec!["rm", "none"], "", "the vault has no secret `none`"),
+    ] {
+        let (status, out, err) = secret(&arguments, input);
+        assert_eq!((status, out.as_str()), (Some(2), ""), "{arguments:?}: {err}");
+        assert!(err.contains(words), "{words}: {err}");
+    }
+    assert_eq!(secret(&["rm", "github"], "").0, Some(0));
+    assert_eq!(secret(&["list"], "").1, "");
+}
