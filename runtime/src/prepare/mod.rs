@@ -98,7 +98,9 @@ impl Programs {
     }
 
     /// What is kept, and how often it served.
-    pub fn figures(&self) -> crate::metrics::Programs {
+    pub async fn figures(&self) -> crate::metrics::Programs {
+        // What was put in or thrown out since is counted by then only.
+        self.cache.run_pending_tasks().await;
         let (made, wanted) = (self.counts.made.load(Relaxed), self.counts.wanted.load(Relaxed));
         let (entries, bytes) = (self.cache.entry_count(), self.cache.weighted_size());
         crate::metrics::Programs { entries, bytes, hits: wanted.saturating_sub(made), misses: made }

@@ -44,7 +44,7 @@ async fn route(local: &Rc<Local>, request: Request<Body>, admin: bool, request_i
         }
         (&Method::GET | &Method::HEAD, "/readyz") => Ok(respond::health(&ready(local).await)),
         (&Method::GET | &Method::HEAD, "/metrics") if admin || !local.shared.has_admin => {
-            Ok(metrics::answer(&local.shared, request.headers()))
+            Ok(metrics::answer(&local.shared, request.headers()).await)
         }
         (&Method::GET | &Method::HEAD, "/openapi.json") => Ok(respond::openapi()),
         (_, "/mcp") if !admin => mcp::answer(local, request, request_id).await,

@@ -9,7 +9,7 @@ use crate::respond::{self, Reply};
 use http::HeaderMap;
 use std::sync::atomic::Ordering::Relaxed;
 
-pub(super) fn answer(shared: &Shared, headers: &HeaderMap) -> Reply {
+pub(super) async fn answer(shared: &Shared, headers: &HeaderMap) -> Reply {
     let style = Style::wanted(headers);
     let (paused, paused_bytes) = shared.runs.paused();
     let now = Now {
@@ -19,7 +19,7 @@ pub(super) fn answer(shared: &Shared, headers: &HeaderMap) -> Reply {
         paused_bytes,
         connections: shared.connections.load(Relaxed) as u64,
         draining: shared.draining.load(Relaxed),
-        programs: shared.host.programs.figures(),
+        programs: shared.host.programs.figures().await,
         engine: shared.host.engine.digest().to_owned(),
     };
     respond::numbers(style.content_type(), shared.host.metrics.page(&now, style))

@@ -120,6 +120,7 @@ fn what_happens_is_counted() {
     assert!(after["mayfly_run_cpu_seconds_sum"] >= 1.0, "the endless loop's second");
     assert!(after["mayfly_run_cpu_seconds_bucket{le=\"0.5\"}"] < 7.0);
     assert!(after["mayfly_bridge_connections"] >= 1.0);
+    assert!(after["mayfly_programs_entries"] == 5.0 && after["mayfly_programs_bytes"] > 1_000.0);
     assert!(after["process_resident_memory_bytes"] > 5e6, "read behind the lock-down");
     let build = after.keys().find(|series| series.starts_with("mayfly_build_info{version=\"0."));
     assert!(build.is_some(), "{after:?}");
