@@ -31,11 +31,6 @@ struct Side<'a> {
 
 /// What a script's own requests may reach.
 pub fn rules(report: &mut Report<'_>, old: &Tenant, new: &Tenant) {
-    let same = old.rules.len() == new.rules.len()
-        && old.rules.iter().zip(&new.rules).all(|(before, after)| is_same(before, after));
-    if same {
-        return;
-    }
     compare(report, "", (old, None), (new, None));
 }
 
@@ -66,6 +61,9 @@ fn compare(
 ) {
     let before: Vec<&Arc<Rule>> = old.rules.iter().chain(old_grant).collect();
     let after: Vec<&Arc<Rule>> = new.rules.iter().chain(new_grant).collect();
+    if before.len() == after.len() && before.iter().zip(&after).all(|(before, after)| is_same(before, after)) {
+        return;
+    }
     let patterns: Vec<&Pattern> = before.iter().chain(&after).map(|rule| &rule.pattern).collect();
     let Ok(hosts) = samples(&patterns) else {
         let whose = if set.is_empty() { "the rules".to_owned() } else { format!("the rules above tools \"{set}\"") };
@@ -84,8 +82,8 @@ fn compare(
         let new_side = Side { tenant: &new.name, rules: &new_rules, grant: new_grant };
         for_each_target(hosts, &old_side, &new_side, |target, method| {
             let (before, after) = (old_side.says(target, hosts.is_one), new_side.says(target, hosts.is_one));
-            note(&mut gained, set, &before, &after, target, method);
-            note(&mut lost, set, &after, &before, target, method);
+            note(&mut gained, (set, "before"), &before, &after, target, method);
+            note(&mut lost, (set, "now"), &after, &before, target, method);
         });
     }
     tell(report, gained, lost);
@@ -102,7 +100,16 @@ fn for_each_target(hosts: &Hosts, old: &Side<'_>, new: &Side<'_>, mut see: impl 
     for url in &hosts.urls {
         for method in written.iter().copied().chain([other.as_str()]) {
             let Ok(target) = Target::parse(method, url) else { continue };
-            see(&target, if method == other { "" } else { method });
+            see(
+                &target,
+                if method != other {
+                    method
+                } else if written.is_empty() {
+                    EVERY
+                } else {
+                    OTHERS
+                },
+            );
         }
     }
 }
@@ -122,7 +129,7 @@ impl Side<'_> {
 /// Adds what `more` allows and `less` does not.
 fn note(
     groups: &mut Vec<Group>,
-    set: &str,
+    (set, when): (&str, &str),
     less: &Result<Arc<Rule>, Failure>,
     more: &Result<Arc<Rule>, Failure>,
     target: &Target,
@@ -150,13 +157,13 @@ fn note(
         }
     };
     match less {
-        Err(refused) => add("request", format!("{by}; the other version: {}", because(refused))),
+        Err(refused) => add("request", format!("{by}; {when}: {}", because(refused))),
         Ok(other) => {
             if let Some(credential) = name(rule)
                 && name(other).as_ref() != Some(&credential)
             {
                 let without = name(other).map_or("none".to_owned(), |other| format!("`{other}`"));
-                add("credential", format!("{by} with credential `{credential}`; the other version: {without}"));
+                add("credential", format!("{by} with credential `{credential}`; {when}: {without}"));
             }
             if rule.private && !other.private {
                 add("private", format!("{by} on private addresses too"));
@@ -189,12 +196,18 @@ fn tell(report: &mut Report<'_>, gained: Vec<Group>, lost: Vec<Group>) {
     report.found.lost.append(&mut lost);
 }
 
-/// The empty name stands for all that no rule writes.
+/// In the place of a method: all of them, and all that no rule of that host writes. No method has such a name.
+const EVERY: &str = "every method";
+const OTHERS: &str = "every other method";
+
 fn methods(names: &BTreeSet<String>) -> String {
-    let written: Vec<&str> = names.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
-    match (names.contains(""), written.is_empty()) {
-        (true, true) => "every other method".to_owned(),
-        (true, false) => format!("{} and every other method", listed(&written)),
+    if names.contains(EVERY) {
+        return EVERY.to_owned();
+    }
+    let written: Vec<&str> = names.iter().map(String::as_str).filter(|name| *name != OTHERS).collect();
+    match (names.contains(OTHERS), written.is_empty()) {
+        (true, true) => OTHERS.to_owned(),
+        (true, false) => format!("{} and {OTHERS}", listed(&written)),
         (false, _) => listed(&written),
     }
 }

@@ -79,6 +79,7 @@ fn rules_that_reach_more_are_told_from_rules_that_reach_less() {
         (&["allow = \"https://x.test/*\"", "deny = \"https://x.test/A\""], &["allow = \"https://x.test/*\"", "deny = \"https://x.test/a\""], false, false),
         (&["allow = \"https://x.test/A\"", "deny = \"https://x.test/a\""], &["allow = \"https://x.test/A\"", "deny = \"https://x.test/b\""], true, false),
         (&["allow = \"https://**\"", "deny = \"https://x.test/a\""], &["allow = \"https://**\"", "deny = \"https://*.test/a\""], false, true),
+        (&["allow = \"https://x.test/A/*\"", "deny = \"https://x.test/a/b\""], &["allow = \"https://x.test/A/*\""], true, false),
         // Credentials, and which of two rules decides.
         (&["allow = \"https://x.test/a\""], &["allow = \"https://x.test/a\"\ncredential = \"a\""], true, false),
         (&["allow = \"https://x.test/a\"\ncredential = \"b\""], &["allow = \"https://x.test/a\"\ncredential = \"a\""], true, true),
@@ -133,7 +134,7 @@ fn everything_else_that_opens_something_is_told() {
         (set(""), set("").replace("type = \"string\"", "type = \"number\""), true, false, "send something else: shop.get"),
         (credential("env:A") + &set(""), credential("env:A") + &set("credential = \"c\"\n"), true, false, "of tools \"shop\" (https://x.test/**) with credential `c`"),
         (set(""), set("private = true\n"), true, false, "on private addresses too"),
-        (set("") + &deny, set(""), true, false, "of tools \"shop\" (https://x.test/**); the other version: denied by rule"),
+        (set("") + &deny, set(""), true, false, "of tools \"shop\" (https://x.test/**); before: denied by rule"),
         (set(""), set("") + &deny, false, true, "denied by rule"),
         (mcp("https://x.test/a"), mcp("https://x.test/b"), true, false, "MCP server https://x.test/b"),
         ("[[tools]]\nname = \"m\"\nmcp_command = [\"a\"]\n".into(), "[[tools]]\nname = \"m\"\nmcp_command = [\"a\"]\nenv = { B = \"1\" }\n".into(), true, false, "`env` of tools \"m\" is another"),
@@ -164,6 +165,7 @@ fn what_would_take_too_long_to_compare_counts_as_gained() {
     let began = std::time::Instant::now();
     let found = between(&rules(&lines), &rules(&lines[1..]));
     assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
+    assert_eq!(between(&rules(&lines), &rules(&lines)), Difference::default(), "the same needs no comparison");
     assert_eq!((found.gained.len(), found.gained[0].exact), (1, false), "{found}");
     assert!(found.to_string().contains("cannot be decided exactly; counts as gained"), "{found}");
 }
