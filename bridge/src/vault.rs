@@ -150,14 +150,18 @@ fn key(master: &Key) -> Option<LessSafeKey> {
     Some(LessSafeKey::new(derived))
 }
 
+/// What is sealed under one name does not open under another.
+fn belongs_to(name: &str) -> Aad<&[u8]> {
+    Aad::from(name.as_bytes())
+}
+
 fn seal(master: &Key, name: &str, value: &[u8]) -> Result<Vec<u8>, VaultError> {
     let failed = || VaultError::Sealed(name.to_owned());
     let mut nonce = [0; NONCE_LEN];
     getrandom::fill(&mut nonce).map_err(|_| MasterError::NoRandomness)?;
     let mut text = Zeroizing::new(value.to_vec());
     let key = key(master).ok_or_else(failed)?;
-    let tag =
-        key.seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(name.as_bytes()), &mut text);
+    let tag = key.seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), belongs_to(name), &mut text);
     let tag = tag.map_err(|_| failed())?;
     Ok([HEAD, &nonce, &text, tag.as_ref()].concat())
 }
@@ -166,7 +170,7 @@ fn open(master: &Key, name: &str, mut sealed: Vec<u8>) -> Option<Secret> {
     let rest = sealed.get_mut(HEAD.len()..)?;
     let (nonce, text) = rest.split_at_mut_checked(NONCE_LEN)?;
     let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
-    let value = key(master)?.open_in_place(nonce, Aad::from(name.as_bytes()), text).ok()?.to_vec();
+    let value = key(master)?.open_in_place(nonce, belongs_to(name), text).ok()?.to_vec();
     let is_ours = sealed.starts_with(HEAD);
     // It was opened in its place.
     zeroize::Zeroize::zeroize(&mut sealed);

@@ -11,7 +11,7 @@ use crate::patterns::Pattern;
 use crate::resolve::is_private_by_name;
 use crate::tenants::{Rule, Tenant};
 use http::Method;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 /// Everything that is decided alike, found in one direction.
@@ -65,7 +65,9 @@ fn compare(
         return;
     }
     let patterns: Vec<&Pattern> = before.iter().chain(&after).map(|rule| &rule.pattern).collect();
-    let Ok(hosts) = samples(&patterns) else {
+    let both = before.iter().chain(&after).enumerate();
+    let denying: HashSet<usize> = both.filter(|(_, rule)| !rule.allow).map(|(index, _)| index).collect();
+    let Ok(hosts) = samples(&patterns, &denying) else {
         let whose = if set.is_empty() { "the rules".to_owned() } else { format!("the rules above tools \"{set}\"") };
         report.unclear("request", format!("{whose} have changed, and are too many `**` to be compared"));
         return;

@@ -36,7 +36,8 @@ pub struct Undecided;
 type Spot = (usize, usize);
 type Globs<'p> = BTreeMap<usize, &'p [Part]>;
 
-pub fn samples(patterns: &[&Pattern]) -> Result<Vec<Hosts>, Undecided> {
+/// `denying`: those of the patterns, by index, that are held against the loose form too.
+pub fn samples(patterns: &[&Pattern], denying: &HashSet<usize>) -> Result<Vec<Hosts>, Undecided> {
     let mut left = POLICY_DIFF_STEPS_MAX;
     let origins: BTreeSet<(&str, u16)> = patterns.iter().map(|pattern| pattern.origin()).collect();
     let mut found = Vec::new();
@@ -44,7 +45,8 @@ pub fn samples(patterns: &[&Pattern]) -> Result<Vec<Hosts>, Undecided> {
         let here: Vec<usize> = at(patterns, |pattern| pattern.origin() == (scheme, port));
         for (host, reaching, is_one) in hosts(patterns, &here, &mut left)? {
             let front = format!("{scheme}://{host}:{port}");
-            let mut urls = paths(&front, patterns, &reaching, &mut left)?;
+            let (exact, loose) = forms(patterns, &reaching, denying);
+            let mut urls = paths(&front, &exact, &loose, &mut left)?;
             // One that servers read in two ways: where no rule restricts paths they are all alike, elsewhere all are refused.
             urls.push(format!("{front}/a%2fb"));
             found.push(Hosts { patterns: reaching, is_one, urls });
@@ -132,25 +134,34 @@ struct Read {
     ended: bool,
 }
 
-fn paths(front: &str, patterns: &[&Pattern], here: &[usize], left: &mut usize) -> Result<Vec<String>, Undecided> {
-    let form = |loose: bool| -> Globs<'_> {
-        let parts = here.iter().filter_map(|index| Some((*index, patterns.get(*index)?.path()?)));
-        parts.map(|(index, forms)| (index, if loose { forms.1 } else { forms.0 })).collect()
-    };
-    let (exact, loose) = (form(false), form(true));
+/// Paths of the patterns in their exact form, and in the loose one where that counts.
+fn forms<'p>(patterns: &[&'p Pattern], here: &[usize], denying: &HashSet<usize>) -> (Globs<'p>, Globs<'p>) {
+    let (mut exact, mut loose) = (Globs::new(), Globs::new());
+    for index in here {
+        if let Some((as_written, loosely)) = patterns.get(*index).and_then(|pattern| pattern.path()) {
+            exact.insert(*index, as_written);
+            if denying.contains(index) {
+                loose.insert(*index, loosely);
+            }
+        }
+    }
+    (exact, loose)
+}
+
+fn paths(front: &str, exact: &Globs<'_>, loose: &Globs<'_>, left: &mut usize) -> Result<Vec<String>, Undecided> {
     let begin = |globs: &Globs<'_>| close(globs, globs.keys().map(|index| (*index, 0)).collect());
-    let start = Read { exact: begin(&exact), loose: begin(&loose), ended: false };
+    let start = Read { exact: begin(exact), loose: begin(loose), ended: false };
     let (mut seen, mut matched) = (HashSet::from([start.clone()]), HashSet::new());
     let mut queue = VecDeque::from([(start, Vec::<String>::new())]);
     let mut urls = Vec::new();
     while let Some((read, path)) = queue.pop_front() {
-        if matched.insert((ends(&exact, &read.exact), ends(&loose, &read.loose))) {
+        if matched.insert((ends(exact, &read.exact), ends(loose, &read.loose))) {
             urls.push(url(front, &path)?);
         }
         if read.ended {
             continue;
         }
-        let segments = segments(&exact, &loose, &read);
+        let segments = segments(exact, loose, &read);
         let steps = (read.exact.len() + read.loose.len() + 1) * segments.len();
         *left = left.checked_sub(steps).ok_or(Undecided)?;
         for segment in segments {
@@ -159,9 +170,9 @@ fn paths(front: &str, patterns: &[&Pattern], here: &[usize], left: &mut usize) -
                 continue;
             }
             let next = Read {
-                exact: close(&exact, step(&exact, &read.exact, &segment)),
+                exact: close(exact, step(exact, &read.exact, &segment)),
                 loose: match loose_form(&segment) {
-                    Some(word) => close(&loose, step(&loose, &read.loose, &word)),
+                    Some(word) => close(loose, step(loose, &read.loose, &word)),
                     None => read.loose.clone(),
                 },
                 ended: segment.is_empty(),
