@@ -10,7 +10,6 @@ mod settings;
 pub mod store;
 
 mod fields;
-mod master;
 mod patterns;
 mod reload;
 mod routes;
@@ -24,6 +23,7 @@ mod lane;
 mod server;
 
 mod deploy;
+mod master_key;
 mod quota;
 mod refusal;
 mod session;
@@ -66,6 +66,7 @@ pub use decide::Considered;
 pub use diff::{Change, Difference};
 pub use explain::Explanation;
 pub use harden::harden_process;
+pub use master_key::{KeyError, KeySource};
 pub use mayfly_schemas::strict::Mistake;
 pub use resolve::{Answer, Lookup, LookupFailed};
 pub use server::{Error, World, serve, serve_in};

@@ -7,7 +7,7 @@
 //! HKDF-SHA256 of the master key; the name is authenticated, so that two files cannot be exchanged. A file is replaced as a
 //! whole: whoever reads has the old value or the new one.
 
-use crate::master::{Key, MasterError, MasterKey};
+use crate::master_key::{KeyError, KeySource, MasterKey};
 use crate::secret::Secret;
 use crate::settings::Settings;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -24,10 +24,9 @@ const INFO: &[u8] = b"mayfly vault 1";
 const NAME_BYTES_MAX: usize = 64;
 
 /// The vault of one state folder. Opening it touches nothing.
-#[derive(Clone, Debug)]
 pub struct Vault {
     state: Option<PathBuf>,
-    master: Result<MasterKey, MasterError>,
+    master: Result<KeySource, KeyError>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,17 +50,15 @@ pub enum VaultError {
     #[error("the file of secret `{0}` cannot be used: {1}")]
     File(String, ErrorKind),
     #[error(transparent)]
-    Master(#[from] MasterError),
+    Master(#[from] KeyError),
+    #[error("the system gave no randomness")]
+    NoRandomness,
 }
 
 impl Vault {
     pub fn of(settings: &Settings) -> Vault {
         let state = settings.state.clone();
-        let master = match (&settings.master_key, &state) {
-            (Some(text), _) => MasterKey::parse(text, Path::new("")),
-            (None, Some(state)) => Ok(MasterKey::in_folder(state)),
-            (None, None) => Err(MasterError::Unknown),
-        };
+        let master = KeySource::new(settings.master_key.as_deref(), state.as_deref());
         Vault { state, master }
     }
 
@@ -78,7 +75,7 @@ impl Vault {
             ErrorKind::NotFound => VaultError::Missing(name.to_owned()),
             kind => VaultError::File(name.to_owned(), kind),
         })?;
-        open(&self.master()?.read()?, name, bytes).ok_or_else(|| VaultError::Sealed(name.to_owned()))
+        open(self.master()?, name, bytes).ok_or_else(|| VaultError::Sealed(name.to_owned()))
     }
 
     /// Says whether it is new. Makes the master key where that is a file and is not there.
@@ -94,7 +91,7 @@ impl Vault {
         if is_new && self.list()?.len() >= VAULT_SECRETS_MAX {
             return Err(VaultError::Full);
         }
-        let sealed = seal(&self.master()?.read_or_make()?, name, value)?;
+        let sealed = seal(self.master()?, name, value)?;
         write(&folder, name, &sealed).map_err(|error| VaultError::File(name.to_owned(), error.kind()))?;
         Ok(is_new)
     }
@@ -126,7 +123,7 @@ impl Vault {
     }
 
     fn master(&self) -> Result<&MasterKey, VaultError> {
-        self.master.as_ref().map_err(|error| error.clone().into())
+        Ok(self.master.as_ref().map_err(Clone::clone)?.key()?)
     }
 }
 
@@ -143,9 +140,9 @@ fn is_name(name: &str) -> Result<&str, VaultError> {
 }
 
 /// The vault's own key, of the 32 bytes of the master key.
-fn key(master: &Key) -> Option<LessSafeKey> {
+fn key(master: &MasterKey) -> Option<LessSafeKey> {
     let parts = [INFO];
-    let derived = Salt::new(HKDF_SHA256, &[]).extract(master.as_ref());
+    let derived = Salt::new(HKDF_SHA256, &[]).extract(master.expose());
     let derived = UnboundKey::from(derived.expand(&parts, &AES_256_GCM).ok()?);
     Some(LessSafeKey::new(derived))
 }
@@ -155,10 +152,10 @@ fn belongs_to(name: &str) -> Aad<&[u8]> {
     Aad::from(name.as_bytes())
 }
 
-fn seal(master: &Key, name: &str, value: &[u8]) -> Result<Vec<u8>, VaultError> {
+fn seal(master: &MasterKey, name: &str, value: &[u8]) -> Result<Vec<u8>, VaultError> {
     let failed = || VaultError::Sealed(name.to_owned());
     let mut nonce = [0; NONCE_LEN];
-    getrandom::fill(&mut nonce).map_err(|_| MasterError::NoRandomness)?;
+    getrandom::fill(&mut nonce).map_err(|_| VaultError::NoRandomness)?;
     let mut text = Zeroizing::new(value.to_vec());
     let key = key(master).ok_or_else(failed)?;
     let tag = key.seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), belongs_to(name), &mut text);
@@ -166,7 +163,7 @@ fn seal(master: &Key, name: &str, value: &[u8]) -> Result<Vec<u8>, VaultError> {
     Ok([HEAD, &nonce, &text, tag.as_ref()].concat())
 }
 
-fn open(master: &Key, name: &str, mut sealed: Vec<u8>) -> Option<Secret> {
+fn open(master: &MasterKey, name: &str, mut sealed: Vec<u8>) -> Option<Secret> {
     let rest = sealed.get_mut(HEAD.len()..)?;
     let (nonce, text) = rest.split_at_mut_checked(NONCE_LEN)?;
     let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;

@@ -120,3 +120,27 @@ fn rights(report: &mut Report<'_>, name: &str, old: &Version, new: &Version) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diff::Difference;
+
+    #[test]
+    fn a_call_that_needs_no_approval_any_more_is_gained() {
+        let table = |text: &str| toml::from_str::<Table>(text).unwrap();
+        let none = table("");
+        let (one, two) = (table("approve = [\"a\"]"), table("approve = [\"a\", \"b\"]"));
+        for (old, new, gained, lost) in
+            [(&one, &none, 1, 0), (&none, &two, 0, 2), (&two, &one, 1, 0), (&two, &two, 0, 0), (&one, &two, 0, 1)]
+        {
+            let mut report = Report { tenant: "t", found: Difference::default() };
+            approvals(&mut report, "shop", old, new);
+            assert_eq!((report.found.gained.len(), report.found.lost.len()), (gained, lost), "{old} -> {new}");
+        }
+        let mut report = Report { tenant: "t", found: Difference::default() };
+        approvals(&mut report, "shop", &table("approve = true"), &none);
+        keys(&mut report, "shop", &table("later = 1"), &none);
+        assert!(report.found.gained.len() == 2 && report.found.gained.iter().all(|change| !change.exact));
+    }
+}
