@@ -57,6 +57,12 @@ struct OpenAsk {
 
   requestId @2 :Text;
   # `x-request-id` of the HTTP request, for the audit.
+
+  traceparent @3 :Text;
+  # W3C trace context of that request, checked; empty where it had none. For the audit, and for upstreams where the operator
+  # wants it.
+
+  tracestate @4 :Text;
 }
 
 struct OpenAnswer {
@@ -399,6 +405,9 @@ struct OpenScriptAsk {
   begun @8 :Data;
   # `tag` of an earlier admission on which the run has begun already, or empty. Where it still holds, the answer is
   # `confirmed`. Where it does not, no session is opened: no call of that run has reached anything, and it may begin anew.
+
+  traceparent @9 :Text;           # as in OpenAsk
+  tracestate @10 :Text;
 }
 
 struct OpenScriptAnswer {

@@ -23,6 +23,9 @@ pub struct Entry {
     pub tenant: String,
     pub run: String,
     pub request_id: String,
+    /// Of the request that began the run, 32 hexadecimal digits; empty without one.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub trace: String,
     pub call: u32,
     /// Path of the tool that was called; empty for a fetch.
     #[serde(skip_serializing_if = "String::is_empty")]

@@ -60,42 +60,46 @@ pub struct Considered {
 /// `grant`: what the set of tools that makes this ask is allowed by itself. Denying rules bind it like any other; without a
 /// credential of its own it leaves what an allow rule matches to that rule.
 pub fn decide(tenant: &Arc<Tenant>, ask: &Ask, grant: Option<&Arc<Rule>>) -> Result<Permit, Failure> {
-    let rule = verdict(tenant, ask.target(), grant)?;
+    let rule = verdict(&tenant.name, &tenant.rules, ask.target(), grant)?;
     Ok(Permit { ask: ask.clone(), rule, tenant: tenant.clone() })
 }
 
 /// The verdict with every rule's part in it, for people.
 pub fn judge(tenant: &Tenant, target: &Target) -> Judgement {
     let considered = tenant.rules.iter().map(|rule| consider(rule, target)).collect();
-    Judgement { outcome: verdict(tenant, target, None), considered }
+    Judgement { outcome: verdict(&tenant.name, &tenant.rules, target, None), considered }
 }
 
-fn verdict(tenant: &Tenant, target: &Target, grant: Option<&Arc<Rule>>) -> Result<Arc<Rule>, Failure> {
+/// Also for `diff/`, which leaves out rules that cannot reach the target.
+pub fn verdict(
+    tenant: &str,
+    rules: &[Arc<Rule>],
+    target: &Target,
+    grant: Option<&Arc<Rule>>,
+) -> Result<Arc<Rule>, Failure> {
     let refuse = |reason, rule: &str, text: String| Err(Failure::policy(reason, rule, text).about(target));
     let (method, shown) = (target.method(), target.shown());
     let place = target.place();
-    let denying = tenant.rules.iter().find(|rule| !rule.allow && takes(rule, method) && rule.pattern.denies(&place));
+    let denying = rules.iter().find(|rule| !rule.allow && takes(rule, method) && rule.pattern.denies(&place));
     if let Some(rule) = denying {
-        let text = format!(
-            "rule \"{}\" of tenant \"{}\" denies {method} {shown}; call something else",
-            rule.name, tenant.name
-        );
+        let text =
+            format!("rule \"{}\" of tenant \"{}\" denies {method} {shown}; call something else", rule.name, tenant);
         return refuse(Reason::DeniedByRule, &rule.name, text);
     }
     let grant = grant.filter(|rule| rule.pattern.allows(&place));
     let restricted = |rule: &&Arc<Rule>| rule.pattern.restricts_path() && rule.pattern.reaches(&place);
-    if let (true, Some(rule)) = (target.is_ambiguous(), tenant.rules.iter().chain(grant).find(restricted)) {
+    if let (true, Some(rule)) = (target.is_ambiguous(), rules.iter().chain(grant).find(restricted)) {
         let text = format!(
             "the path of {method} {shown} can be read in two ways, and rule \"{}\" of tenant \"{}\" restricts paths there; \
              write it without //, %2f, %5c, %25, ;.. and control characters",
-            rule.name, tenant.name
+            rule.name, tenant
         );
         return refuse(Reason::AmbiguousPath, &rule.name, text);
     }
     if let Some(rule) = grant.filter(|rule| rule.credential.is_some()) {
         return Ok(rule.clone());
     }
-    let reaching = || tenant.rules.iter().filter(|rule| rule.allow && rule.pattern.allows(&place));
+    let reaching = || rules.iter().filter(|rule| rule.allow && rule.pattern.allows(&place));
     // `max_by_key` keeps the last of equals; reversed, that is the first of the file.
     let deciding = reaching().rev().filter(|rule| takes(rule, method)).max_by_key(|rule| weight(rule));
     if let Some(rule) = deciding.or(grant) {
@@ -106,15 +110,13 @@ fn verdict(tenant: &Tenant, target: &Target, grant: Option<&Arc<Rule>>) -> Resul
         let text = format!(
             "rule \"{}\" of tenant \"{}\" allows {} there, not {method} {shown}; add the method to it or call something else",
             rule.name,
-            tenant.name,
+            tenant,
             methods.join(", ")
         );
         return refuse(Reason::MethodNotAllowed, &rule.name, text);
     }
-    let text = format!(
-        "no rule of tenant \"{}\" allows {method} {shown}; add one to its file or call something else",
-        tenant.name
-    );
+    let text =
+        format!("no rule of tenant \"{}\" allows {method} {shown}; add one to its file or call something else", tenant);
     refuse(Reason::NoRule, "", text)
 }
 

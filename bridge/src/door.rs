@@ -6,7 +6,7 @@ use crate::deploy;
 use crate::explain::explain;
 use crate::lane::Lane;
 use crate::quota::Full;
-use crate::session::Session;
+use crate::session::{Origin, Session};
 use crate::tenants::Tenant;
 use crate::tokens::Role;
 use crate::tool_desk;
@@ -15,6 +15,7 @@ use capnp::capability::Rc;
 use capnp_rpc::{RpcSystem, new_client, rpc_twoparty_capnp::Side};
 use mayfly_schemas::bridge_capnp::{admission, bridge, limits, refusal};
 use mayfly_schemas::limits::{BRIDGE_ASK_BYTES_MAX, IDENTIFIER_BYTES_MAX, Limits};
+use mayfly_schemas::trace::Trace;
 use mayfly_schemas::wire;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -97,8 +98,9 @@ impl bridge::Server for Door {
             Ok((tenant, role, place)) => {
                 let answer = results.reborrow().init_answer();
                 write_admission(answer.init_admitted(), &tenant, role, now.generation);
-                let seat = self.connection.seat(place);
-                results.set_session(new_client(Session::new(self.connection.clone(), seat, tenant, run, request_id)));
+                let (seat, trace) = (self.connection.seat(place), trace(ask.get_traceparent()?, ask.get_tracestate()?));
+                let origin = Origin { run, request_id, trace };
+                results.set_session(new_client(Session::new(self.connection.clone(), seat, tenant, origin)));
             }
             Err(refused) => refused.write(results.init_answer().init_refused()),
         }
@@ -260,6 +262,11 @@ fn write_limits(mut to: limits::Builder<'_>, from: &Limits) {
     to.set_log_lines(from.log_lines);
     to.set_response_bytes(from.response_bytes);
     to.set_timers(from.timers);
+}
+
+/// Of the request that a run was begun by. Looked at again: what a runtime says goes into records and requests.
+pub fn trace(parent: capnp::text::Reader<'_>, state: capnp::text::Reader<'_>) -> Option<Trace> {
+    Trace::parse(parent.to_str().ok()?, state.to_str().unwrap_or_default())
 }
 
 /// For the audit only: cut, never refused.

@@ -31,6 +31,8 @@ pub struct Shared {
     /// How long an upstream may be silent inside a body.
     pub body_idle: Duration,
     pub sessions: Arc<AtomicU32>,
+    /// Whether requests to upstreams continue the trace of the run.
+    pub trace_upstreams: bool,
 }
 
 pub struct Lane {

@@ -16,12 +16,14 @@ mod routes;
 mod secret;
 mod tenants;
 mod toolbox;
+mod vault;
 
 mod door;
 mod lane;
 mod server;
 
 mod deploy;
+mod master_key;
 mod quota;
 mod refusal;
 mod session;
@@ -55,18 +57,22 @@ mod tls;
 mod tool_call;
 mod upload;
 
+mod diff;
 mod explain;
 mod failure;
 mod harden;
 
 pub use decide::Considered;
+pub use diff::{Change, Difference};
 pub use explain::Explanation;
 pub use harden::harden_process;
+pub use master_key::{KeyError, KeySource};
 pub use mayfly_schemas::strict::Mistake;
 pub use resolve::{Answer, Lookup, LookupFailed};
 pub use server::{Error, World, serve, serve_in};
 pub use settings::{ExtraToken, Inline, Settings};
 pub use tokens::{Role, new_token};
+pub use vault::{Vault, VaultError};
 
 /// Everything that is wrong in the tenant files, all at once; empty when they load.
 pub fn check_tenants(settings: &Settings) -> Vec<Mistake> {
@@ -82,4 +88,10 @@ pub fn tenant_names(settings: &Settings) -> Vec<String> {
 /// error says why there is no such tenant.
 pub fn explain(settings: &Settings, tenant: &str, method: &str, url: &str) -> Result<Explanation, Vec<Mistake>> {
     Ok(explain::explain(&reload::tenant_without_credentials(settings, tenant)?, method, url))
+}
+
+/// For `mayfly policy diff`: what tenants may reach after a change of their files and could not before, and the reverse. Neither
+/// needs its credentials. The error says what is wrong in any of the files.
+pub fn diff(old: &Settings, new: &Settings) -> Result<Difference, Vec<Mistake>> {
+    diff::diff(old, new)
 }

@@ -24,7 +24,7 @@ pub struct Pattern {
 }
 
 #[derive(Clone, Debug)]
-enum HostPattern {
+pub enum HostPattern {
     Any,
     Address(IpAddr),
     Labels(Vec<Part>),
@@ -37,7 +37,7 @@ struct PathPattern {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
+pub enum Part {
     Literal(String),
     One,
     Many,
@@ -92,6 +92,20 @@ impl Pattern {
 
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Its parts, for `diff/samples.rs`: scheme and port, host, and the path in its two readings.
+    pub fn origin(&self) -> (&str, u16) {
+        (&self.scheme, self.port)
+    }
+
+    pub fn host(&self) -> &HostPattern {
+        &self.host
+    }
+
+    /// Exact and loose; `None` is every path.
+    pub fn path(&self) -> Option<(&[Part], &[Part])> {
+        self.path.as_ref().map(|path| (path.exact.as_slice(), path.loose.as_slice()))
     }
 
     /// For an allow rule: the path read exactly.

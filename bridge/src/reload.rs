@@ -8,6 +8,7 @@ use crate::routes::Routes;
 use crate::settings::{Inline, Settings};
 use crate::tenants::{self, Frame, Rejected, Tenant};
 use crate::tokens::{Tokens, parse_hash};
+use crate::vault::Vault;
 use arc_swap::ArcSwap;
 use mayfly_schemas::limits::TENANT_FILE_BYTES_MAX;
 use mayfly_schemas::strict::Mistake;
@@ -76,9 +77,11 @@ impl Directory {
 
     /// Logs what is wrong. Nothing of it stops the tenants that are right.
     pub fn tell(&self) {
-        for mistake in &self.current().mistakes {
+        let now = self.current();
+        for mistake in &now.mistakes {
             tracing::error!("{mistake}");
         }
+        tracing::info!(tenants = now.tenants.len(), mistakes = now.mistakes.len(), "tenant files were read");
     }
 
     /// Reads what has changed; true if anything has.
@@ -162,8 +165,14 @@ fn read(source: &Source, known: Option<&Loaded>, settings: &Settings) -> Loaded 
         Ok(text) => text,
         Err(mistake) => return Loaded { file, marks, tenant: last_good, mistakes: vec![mistake] },
     };
-    let frame =
-        Frame { folder: &source.folder, ceilings: &settings.ceilings, defaults: &settings.defaults, values: true };
+    let vault = Vault::of(settings);
+    let frame = Frame {
+        folder: &source.folder,
+        ceilings: &settings.ceilings,
+        defaults: &settings.defaults,
+        values: true,
+        vault: &vault,
+    };
     match tenants::parse(&source.file, &text, &frame) {
         Ok(mut tenant) => {
             for warning in &tenant.toolbox.warnings {
@@ -261,19 +270,51 @@ pub fn names(settings: &Settings) -> Vec<String> {
 
 /// One tenant for questions about its rules; its credentials need not be there.
 pub fn tenant_without_credentials(settings: &Settings, name: &str) -> Result<Tenant, Vec<Mistake>> {
-    let (sources, missing) = sources(settings);
-    let mut mistakes: Vec<Mistake> = missing.into_iter().collect();
-    for source in &sources {
-        let frame =
-            Frame { folder: &source.folder, ceilings: &settings.ceilings, defaults: &settings.defaults, values: false };
-        let text = text(source).map_err(|mistake| vec![mistake]);
-        let parsed = |text: String| tenants::parse(&source.file, &text, &frame).map_err(|rejected| rejected.mistakes);
-        match text.and_then(parsed) {
-            Ok(tenant) if tenant.name == name => return Ok(tenant),
-            Ok(_) => {}
-            Err(wrong) => mistakes.extend(wrong),
+    let (tenants, mut mistakes) = read_without_credentials(settings);
+    let found = tenants.into_iter().find(|(_, tenant, _)| tenant.name == name);
+    found.map(|(_, tenant, _)| tenant).ok_or_else(|| {
+        mistakes.insert(0, Mistake::new("tenants", 0, format!("there is no tenant \"{name}\"")));
+        mistakes
+    })
+}
+
+/// All tenants with the text of each, or everything that is wrong in any of their files.
+pub fn tenants_without_credentials(settings: &Settings) -> Result<Vec<(Arc<Tenant>, String)>, Vec<Mistake>> {
+    let (tenants, mut mistakes) = read_without_credentials(settings);
+    let mut texts = Vec::new();
+    let loaded: Vec<Loaded> = tenants
+        .into_iter()
+        .map(|(file, tenant, text)| {
+            let tenant = Arc::new(tenant);
+            texts.push((tenant.clone(), text));
+            Loaded { file, marks: Vec::new(), tenant: Some(tenant), mistakes: Vec::new() }
+        })
+        .collect();
+    mistakes.extend(assemble(loaded.iter(), None, settings, 1).mistakes);
+    if mistakes.is_empty() { Ok(texts) } else { Err(mistakes) }
+}
+
+/// File, tenant and text of those that are right, and what is wrong in the others.
+fn read_without_credentials(settings: &Settings) -> (Vec<(String, Tenant, String)>, Vec<Mistake>) {
+    let (mut sources, missing) = sources(settings);
+    sources.sort_by(|one, other| one.file.cmp(&other.file));
+    let (mut found, mut mistakes) = (Vec::new(), missing.into_iter().collect::<Vec<_>>());
+    let vault = Vault::of(settings);
+    for source in sources {
+        let frame = Frame {
+            folder: &source.folder,
+            ceilings: &settings.ceilings,
+            defaults: &settings.defaults,
+            values: false,
+            vault: &vault,
+        };
+        match text(&source) {
+            Err(mistake) => mistakes.push(mistake),
+            Ok(text) => match tenants::parse(&source.file, &text, &frame) {
+                Ok(tenant) => found.push((source.file, tenant, text)),
+                Err(rejected) => mistakes.extend(rejected.mistakes),
+            },
         }
     }
-    mistakes.insert(0, Mistake::new("tenants", 0, format!("there is no tenant \"{name}\"")));
-    Err(mistakes)
+    (found, mistakes)
 }

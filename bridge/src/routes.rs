@@ -151,6 +151,26 @@ fn path(reading: &mut Reading<'_>, text: At<&str>) -> Option<Path> {
     }
 }
 
+/// For people who compare two versions of a file.
+impl Route {
+    pub fn leads_as(&self, other: &Route) -> bool {
+        (&self.host, &self.path, &self.script) == (&other.host, &other.path, &other.script)
+    }
+
+    /// Whether paths of the other route come to this one when the other is gone.
+    pub fn inherits(&self, other: &Route) -> bool {
+        self.host == other.host
+            && self.path.weight() < other.path.weight()
+            && (self.path.matches(&other.path.literal) || other.path.below && other.path.matches(&self.path.literal))
+    }
+}
+
+impl std::fmt::Display for Route {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the route {}{} to script \"{}\"", self.host, self.path, self.script)
+    }
+}
+
 impl Path {
     fn matches(&self, path: &str) -> bool {
         match path.strip_prefix(self.literal.as_str()) {

@@ -1,7 +1,8 @@
-//! In: where a credential's value is (`env:NAME`, `file:PATH`). Out: the value, in a type that does not print.
-//! May touch: the environment and the named file, when a tenant file is loaded.
+//! In: where a credential's value is (`env:NAME`, `file:PATH`, `vault:NAME`). Out: the value, in a type that does not print.
+//! May touch: the environment, the named file and the vault, when a tenant file is loaded.
 //! Security boundary: yes; the only place where a secret becomes a value of this program.
 
+use crate::vault::{Vault, VaultError};
 use mayfly_schemas::limits::CREDENTIAL_BYTES_MAX;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -25,6 +26,8 @@ impl Secret {
 pub enum Source {
     Env(String),
     File(PathBuf),
+    /// The local encrypted vault.
+    Vault(String),
 }
 
 /// Why there is no value; says where it was sought, never what was found there.
@@ -43,12 +46,15 @@ pub enum SourceError {
     Empty(String),
     #[error("{0} is above {CREDENTIAL_BYTES_MAX} bytes")]
     TooLong(String),
+    #[error(transparent)]
+    Vault(#[from] VaultError),
 }
 
 impl SourceError {
     pub fn hint(&self) -> &'static str {
         match self {
-            SourceError::Unknown | SourceError::Later(_) => "write env:NAME or file:PATH",
+            SourceError::Unknown | SourceError::Later(_) => "write env:NAME, file:PATH or vault:NAME",
+            SourceError::Vault(_) => "`mayfly secret list` says what is in the vault",
             SourceError::Unset(_) => "set it for the process that starts the bridge",
             _ => "put the credential's value there and nothing else",
         }
@@ -60,19 +66,31 @@ impl Source {
         match text.split_once(':') {
             Some(("env", name)) if !name.is_empty() && !name.contains(['=', '\0']) => Ok(Source::Env(name.to_owned())),
             Some(("file", path)) if !path.is_empty() => Ok(Source::File(folder.join(path))),
-            Some((kind @ ("vault" | "openbao"), _)) => Err(SourceError::Later(kind.to_owned())),
+            Some(("vault", name)) if !name.is_empty() => Ok(Source::Vault(name.to_owned())),
+            Some((kind @ "openbao", _)) => Err(SourceError::Later(kind.to_owned())),
             _ => Err(SourceError::Unknown),
         }
     }
 
+    /// The file whose change may change the value.
+    pub fn file(&self, vault: &Vault) -> Option<PathBuf> {
+        match self {
+            Source::Env(_) => None,
+            Source::File(path) => Some(path.clone()),
+            Source::Vault(name) => vault.file(name),
+        }
+    }
+
     /// The value without the line end that editors leave behind it.
-    pub fn read(&self) -> Result<Secret, SourceError> {
+    pub fn read(&self, vault: &Vault) -> Result<Secret, SourceError> {
         let (bytes, place) = match self {
             Source::Env(name) => {
                 let value = std::env::var_os(name).ok_or_else(|| SourceError::Unset(name.clone()))?;
                 (value.into_encoded_bytes(), format!("environment variable {name}"))
             }
             Source::File(path) => (read_file(path)?, path.display().to_string()),
+            // Its line end went when it was set.
+            Source::Vault(name) => return Ok(vault.get(name)?),
         };
         let mut secret = Zeroizing::new(bytes);
         while secret.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {

@@ -64,6 +64,7 @@ pub async fn serve_in(
     let store = store::open(settings.state.as_deref()).map_err(Error::Store)?;
     let shared = Arc::new(Shared {
         shelf: Shelf::new(store).map_err(Error::Store)?,
+        trace_upstreams: settings.trace_upstreams,
         directory: Directory::load(settings),
         audit,
         lookup: world.lookup.unwrap_or_else(resolve::system),

@@ -30,6 +30,7 @@ use mayfly_schemas::bridge_capnp::{fetch_ask, session};
 use mayfly_schemas::limits::{
     BODY_GATHER_MS, BODY_INLINE_BYTES_MAX, BODY_PART_BYTES_MAX, REDIRECTS_MAX, STREAMS_OPEN_MAX,
 };
+use mayfly_schemas::trace::Trace;
 use std::cell::Cell;
 use std::future::Future;
 use std::sync::Arc;
@@ -52,12 +53,19 @@ impl Drop for Session {
     }
 }
 
+/// Where a run comes from, for its records.
+#[derive(Clone)]
+pub struct Origin {
+    pub run: String,
+    pub request_id: String,
+    pub trace: Option<Trace>,
+}
+
 struct Run {
     lane: std::rc::Rc<Lane>,
     /// As admitted: name and limits. Rules are looked up anew for each call, so that a change of the file holds at once.
     tenant: Arc<Tenant>,
-    run: String,
-    request_id: String,
+    origin: Origin,
     calls: Cell<u32>,
     calls_in_flight: Cell<u32>,
     streams: std::rc::Rc<Streams>,
@@ -77,17 +85,11 @@ struct Arrived {
 }
 
 impl Session {
-    pub fn new(
-        connection: std::rc::Rc<Connection>,
-        seat: u64,
-        tenant: Arc<Tenant>,
-        run: String,
-        request_id: String,
-    ) -> Session {
+    pub fn new(connection: std::rc::Rc<Connection>, seat: u64, tenant: Arc<Tenant>, origin: Origin) -> Session {
         let (lane, released) = (connection.lane.clone(), connection.ended.child_token());
         let (calls, calls_in_flight, streams) = (Cell::new(0), Cell::new(0), std::rc::Rc::default());
         let uploads = Uploads::new(tenant.ceilings.calls, lane.shared.budget.clone(), released.clone());
-        let run = Run { lane, tenant, run, request_id, calls, calls_in_flight, streams, uploads, released };
+        let run = Run { lane, tenant, origin, calls, calls_in_flight, streams, uploads, released };
         Session { run: std::rc::Rc::new(run), connection, seat }
     }
 }
@@ -158,8 +160,10 @@ impl session::Server for Session {
 
 impl Run {
     fn call(&self, number: u32) -> Call {
-        let (tenant, run, request_id) = (self.tenant.name.clone(), self.run.clone(), self.request_id.clone());
-        Call::start(Entry { tenant, run, request_id, call: number, ..Entry::default() }, self.lane.shared.audit.clone())
+        let (tenant, Origin { run, request_id, trace }) = (self.tenant.name.clone(), self.origin.clone());
+        let trace = trace.map(|trace| trace.id().to_owned()).unwrap_or_default();
+        let entry = Entry { tenant, run, request_id, trace, call: number, ..Entry::default() };
+        Call::start(entry, self.lane.shared.audit.clone())
     }
 
     /// The number of the call, and the fetch, unless its body can be none.
@@ -295,7 +299,8 @@ impl Run {
         let permit = decide(&tenant, ask, grant)?;
         call.permitted(&permit.rule().name);
         let pinned = pin(permit, &upstreams.names, &self.lane.shared.lookup).await?;
-        let signed = sign(pinned);
+        let trace = self.origin.trace.as_ref().filter(|_| self.lane.shared.trace_upstreams);
+        let signed = sign(pinned, trace);
         call.sends(signed.credential(), ask.body.whole_bytes());
         let raw = dial(signed, &upstreams, response_bytes).await?;
         let (head, body) = scrub(raw, &tenant, &self.lane.shared)?;

@@ -19,6 +19,7 @@ use http::header::{
     ACCEPT, ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, RANGE, USER_AGENT,
 };
 use hyper::body::Body as _;
+use mayfly_schemas::trace::Trace;
 use std::net::SocketAddr;
 
 /// A request with all it needs. Only `sign` makes it.
@@ -64,8 +65,11 @@ const CREDENTIAL_LIKE: [&str; 10] = [
     "x-token",
 ];
 const RANGES: [&str; 2] = ["range", "if-range"];
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
-pub fn sign(pinned: Pinned) -> Signed {
+/// `trace`: where the operator wants upstreams to know the trace of the request that a run was begun by.
+pub fn sign(pinned: Pinned, trace: Option<&Trace>) -> Signed {
     let (permit, addresses) = pinned.into_parts();
     let rule = permit.rule().clone();
     let ask = permit.into_ask();
@@ -74,6 +78,7 @@ pub fn sign(pinned: Pinned) -> Signed {
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(accepted));
     headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
     headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(concat!("mayfly/", env!("CARGO_PKG_VERSION"))));
+    trace.iter().for_each(|trace| continue_trace(&mut headers, trace));
     let credential = rule.credential.as_ref().and_then(|credential| {
         // Checked when the file was loaded.
         let mut value = HeaderValue::from_bytes(credential.line.expose()).ok()?;
@@ -83,6 +88,22 @@ pub fn sign(pinned: Pinned) -> Signed {
     });
     let (target, body) = ask.into_parts();
     Signed { target, headers, body, addresses, private: rule.private, credential }
+}
+
+/// In the place of what the script wrote there: it cannot be both, and the operator asked for this one.
+fn continue_trace(headers: &mut HeaderMap, trace: &Trace) {
+    let mut span = [0; 8];
+    if getrandom::fill(&mut span).is_err() {
+        return;
+    }
+    headers.remove(TRACEPARENT);
+    headers.remove(TRACESTATE);
+    if let Ok(parent) = HeaderValue::from_str(&trace.child(u64::from_ne_bytes(span))) {
+        headers.insert(TRACEPARENT, parent);
+    }
+    if let (false, Ok(state)) = (trace.state().is_empty(), HeaderValue::from_str(trace.state())) {
+        headers.insert(TRACESTATE, state);
+    }
 }
 
 impl Signed {

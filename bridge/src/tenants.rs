@@ -11,6 +11,7 @@ use crate::secret::{Secret, Source};
 use crate::shelf::Stored;
 use crate::tokens::{Role, TokenHash, parse_hash};
 use crate::toolbox::{self, Toolbox};
+use crate::vault::Vault;
 use http::{HeaderName, HeaderValue, Method};
 use mayfly_schemas::limits::{Limits, LimitsAsked, RUNS_IN_FLIGHT, RUNS_PER_MINUTE};
 use mayfly_schemas::strict::Mistake;
@@ -65,8 +66,9 @@ pub struct Frame<'a> {
     pub folder: &'a Path,
     pub ceilings: &'a Limits,
     pub defaults: &'a Limits,
-    /// Whether credentials are needed, or only their names (`mayfly policy explain` runs without them).
+    /// Whether credentials are needed, or only their names (`mayfly policy` runs without them).
     pub values: bool,
+    pub vault: &'a Vault,
 }
 
 const TENANT_KEYS: [&str; 8] = ["tenant", "token", "credential", "rule", "tools", "script", "route", "limits"];
@@ -101,6 +103,7 @@ pub fn parse(file: &str, text: &str, frame: &Frame<'_>) -> Result<Tenant, Reject
             tenant: &name,
             folder,
             values: frame.values,
+            vault: frame.vault,
             credentials: &credentials,
             known: &known,
             files,
@@ -223,12 +226,11 @@ fn fill(format: &str, value: &Secret) -> Vec<u8> {
 fn value(reading: &mut Reading<'_>, table: Table<'_>, frame: &Frame<'_>, files: &mut Vec<PathBuf>) -> Option<Secret> {
     let from = reading.required(table, "from", "this [[credential]]")?;
     let source = Source::parse(from.value, frame.folder);
-    if let Ok(Source::File(path)) = &source {
-        files.push(path.clone());
-    }
+    files.extend(source.iter().filter_map(|source| source.file(frame.vault)));
     let value = match source {
-        Ok(_) if !frame.values => return None,
-        Ok(source) => source.read(),
+        // Nobody sends or scrubs with it; that there is a credential counts all the same.
+        Ok(_) if !frame.values => return Some(Secret::new(Vec::new())),
+        Ok(source) => source.read(frame.vault),
         Err(error) => Err(error),
     };
     value.map_err(|error| reading.hinted(from.at, error.to_string(), error.hint())).ok()

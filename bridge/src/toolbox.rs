@@ -3,10 +3,11 @@
 //! Security boundary: yes; importing a set grants what its own operations reach, with its own credential, and nothing else.
 
 use crate::fields::{At, Reading, Table};
-use crate::mcp::{self, Server};
+use crate::mcp::{self, Place, Server};
 use crate::patterns::Pattern;
 use crate::secret::Secret;
 use crate::tenants::{Credential, Rule, check_rule, credential_of};
+use crate::vault::Vault;
 use arc_swap::ArcSwap;
 use http::Method;
 use mayfly_catalogue::{Catalogue, HttpTool, Operation, Source, Tool, checked_base};
@@ -129,6 +130,24 @@ impl Toolbox {
         }
     }
 
+    /// A set whose operations the file says; `None` for one that its server lists.
+    pub fn fixed(&self, name: &str) -> Option<&Arc<Source>> {
+        self.sets.iter().find_map(|set| match set {
+            Set::Fixed(source) if source.name() == name => Some(source),
+            _ => None,
+        })
+    }
+
+    /// What a set grants to its own requests, by where they go.
+    pub fn rights<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (String, Arc<Rule>)> + 'a {
+        let own = self.grants.iter().filter(move |((set, _), _)| set == name);
+        let own = own.map(|((_, base), rule)| (base.clone(), rule.clone()));
+        own.chain(self.servers().filter(move |server| server.name == name).filter_map(|server| match &server.place {
+            Place::Http { url, rule } => Some((url.clone(), rule.clone())),
+            Place::Command(_) => None,
+        }))
+    }
+
     /// What the set of this tool grants to its own operations.
     pub fn grant(&self, tool: &Tool) -> Option<&Arc<Rule>> {
         let Operation::Http(operation) = &tool.operation else { return None };
@@ -142,6 +161,7 @@ pub struct Shelf<'a> {
     pub folder: &'a Path,
     /// Whether secrets are needed, or only their places.
     pub values: bool,
+    pub vault: &'a Vault,
     pub credentials: &'a [Arc<Credential>],
     pub known: &'a HashSet<String>,
     /// Documents that were read: their change makes the tenant a new one.
@@ -187,7 +207,7 @@ fn set(reading: &mut Reading<'_>, table: Table<'_>, shelf: &mut Shelf<'_>, grant
     let private = reading.flag(table, "private");
     if table.map.contains_key("mcp") || table.map.contains_key("mcp_command") {
         let (tenant, folder, values, files) = (shelf.tenant, shelf.folder, shelf.values, &mut *shelf.files);
-        let given = mcp::Given { tenant, folder, values, credential, private, files };
+        let given = mcp::Given { tenant, folder, values, vault: shelf.vault, credential, private, files };
         return mcp::read(reading, table, &name, given).map(|server| Set::Server(Arc::new(server)));
     }
     if let Some(value) = table.map.get("env") {

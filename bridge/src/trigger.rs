@@ -6,7 +6,7 @@ use crate::door::{self, Connection};
 use crate::quota::Place;
 use crate::refusal::Refusal;
 use crate::reload::Snapshot;
-use crate::session::Session;
+use crate::session::{Origin, Session};
 use crate::store::scripts::{Content, Info, Key};
 use crate::tenants::Tenant;
 use crate::tokens::Role;
@@ -66,8 +66,10 @@ pub async fn open_script(
         answer.set_confirmed(());
     }
     let (run, request_id) = (door::identifier(ask.get_run()?), door::identifier(ask.get_request_id()?));
+    let trace = door::trace(ask.get_traceparent()?, ask.get_tracestate()?);
+    let origin = Origin { run, request_id, trace };
     let seat = connection.seat(place);
-    results.set_session(new_client(Session::new(connection.clone(), seat, target.tenant, run, request_id)));
+    results.set_session(new_client(Session::new(connection.clone(), seat, target.tenant, origin)));
     Ok(())
 }
 

@@ -14,12 +14,15 @@ pub use scripts::{
 pub use tools::{Asker, ToolHit, ToolsFound};
 
 use crate::isolate::{Answer, Ask, Rejection};
+use crate::metrics::Metrics;
 use crate::run::CallRecord;
+use crate::trace;
 use capnp_rpc::{RpcSystem, rpc_twoparty_capnp::Side};
 use futures::FutureExt;
 use futures::future::{LocalBoxFuture, Shared};
 use mayfly_schemas::bridge_capnp::{bridge, byte_stream, session};
 use mayfly_schemas::limits::{BRIDGE_MESSAGE_BYTES_MAX, Limits};
+use mayfly_schemas::trace::Trace;
 use mayfly_schemas::wire;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -45,6 +48,7 @@ pub type Wanted = oneshot::Sender<std::io::Result<std::os::unix::net::UnixStream
 pub struct Bridge {
     door: Door,
     connection: RefCell<Option<Connection>>,
+    metrics: Option<Arc<Metrics>>,
 }
 
 #[derive(Clone)]
@@ -59,6 +63,7 @@ pub struct Session {
     client: session::Client,
     answer: Shared<LocalBoxFuture<'static, Result<Admission, DoorError>>>,
     bodies: Rc<Bodies>,
+    trace: Option<Trace>,
 }
 
 /// Bodies of the run's calls that are still on their way, by the number of the ask.
@@ -129,7 +134,12 @@ pub struct Status {
 
 impl Bridge {
     pub fn new(door: Door) -> Bridge {
-        Bridge { door, connection: RefCell::new(None) }
+        Bridge { door, connection: RefCell::new(None), metrics: None }
+    }
+
+    /// The same, with its connections counted.
+    pub fn counted(door: Door, metrics: Arc<Metrics>) -> Bridge {
+        Bridge { metrics: Some(metrics), ..Bridge::new(door) }
     }
 
     /// Opens a session without waiting for its admission: calls on it are pipelined.
@@ -140,13 +150,18 @@ impl Bridge {
         ask.set_token(token);
         ask.set_run(run);
         ask.set_request_id(request_id);
+        let trace = trace::current();
+        if let Some(trace) = &trace {
+            ask.set_traceparent(trace.parent());
+            ask.set_tracestate(trace.state());
+        }
         let sent = request.send();
         let client = sent.pipeline.get_session();
         let answer = async move {
             let response = sent.promise.await.map_err(gone)?;
             translate::admission(response.get().and_then(|answer| answer.get_answer()).map_err(gone)?)
         };
-        Ok(Session { client, answer: answer.boxed_local().shared(), bodies: Rc::default() })
+        Ok(Session { client, answer: answer.boxed_local().shared(), bodies: Rc::default(), trace })
     }
 
     pub async fn status(&self) -> Result<Status, DoorError> {
@@ -159,7 +174,7 @@ impl Bridge {
         if let Some(connection) = self.connection.borrow().as_ref().filter(|connection| connection.alive.get()) {
             return Ok(connection.clone());
         }
-        let connection = connect(self.door.open().await?);
+        let connection = connect(self.door.open().await?, self.metrics.clone());
         self.connection.replace(Some(connection.clone()));
         Ok(connection)
     }
@@ -168,6 +183,11 @@ impl Bridge {
 impl Session {
     pub async fn admission(&self) -> Result<Admission, DoorError> {
         self.answer.clone().await
+    }
+
+    /// The trace of the request that began the run.
+    pub fn trace(&self) -> Option<&Trace> {
+        self.trace.as_ref()
     }
 
     /// Makes one call. An error means that there is no bridge to make it; a call that failed is an answer.
@@ -269,17 +289,19 @@ impl Door {
     }
 }
 
-fn connect(stream: UnixStream) -> Connection {
+fn connect(stream: UnixStream, metrics: Option<Arc<Metrics>>) -> Connection {
     let network = wire::network(stream, Side::Client, BRIDGE_MESSAGE_BYTES_MAX);
     let mut system = RpcSystem::new(Box::new(network), None);
     let client: bridge::Client = system.bootstrap(Side::Server);
     let alive = Rc::new(std::cell::Cell::new(true));
     let flag = alive.clone();
+    metrics.iter().for_each(|metrics| metrics.bridge_connected());
     tokio::task::spawn_local(async move {
         if let Err(error) = system.await {
             tracing::warn!(error = %error, "the connection to the bridge ended");
         }
         flag.set(false);
+        metrics.iter().for_each(|metrics| metrics.bridge_gone());
     });
     Connection { client, alive }
 }

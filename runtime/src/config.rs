@@ -24,6 +24,10 @@ pub struct Config {
     pub tenants: PathBuf,
     /// A bridge that somebody else runs; without it `serve` starts its own.
     pub bridge_socket: Option<PathBuf>,
+    /// Where the bridge's master key is, with an absolute path; without it `master.key` in the state folder.
+    pub master_key: Option<String>,
+    /// Whether requests to upstreams carry the trace of the request that began their run.
+    pub trace_upstreams: bool,
     /// The TypeScript compiler; without it `MAYFLY_TSC`, then `tsc` on the PATH.
     pub checker_command: Option<PathBuf>,
     /// What happens where the machine lacks a layer of the lock-down.
@@ -53,6 +57,8 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct BridgeTable {
     socket: Option<String>,
+    trace_upstreams: Option<bool>,
+    master_key: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -108,6 +114,13 @@ impl Config {
             host: file.host.as_ref().map(|host| host_name(name, host, line)).transpose()?,
             state: folder.join(state(name, &file.state, line)?),
             tenants: folder.join(file.tenants.as_deref().unwrap_or("tenants")),
+            master_key: file
+                .bridge
+                .as_ref()
+                .and_then(|bridge| bridge.master_key.as_ref())
+                .map(|source| master_key(name, source, folder, line))
+                .transpose()?,
+            trace_upstreams: file.bridge.as_ref().and_then(|bridge| bridge.trace_upstreams).unwrap_or(false),
             bridge_socket: file.bridge.and_then(|bridge| bridge.socket).map(|socket| folder.join(socket)),
             checker_command: file.checker.and_then(|checker| checker.command).map(|command| folder.join(command)),
             lockdown: file.runtime.as_ref().and_then(|runtime| runtime.lockdown).unwrap_or_default(),
@@ -127,6 +140,25 @@ fn pause_ms(name: &str, asked: Option<Spanned<u64>>, line: impl Fn(usize) -> usi
                 Mistake::new(name, line(asked.span().start), format!("`pause_ms`: {wanted} is too long or nothing"));
             Err(mistake.hint(format!("use 1 to {PAUSE_MS}: paused runs wait in memory")))
         }
+    }
+}
+
+/// A path starts at the folder of the file, and is read by a process that starts elsewhere.
+fn master_key(
+    name: &str,
+    source: &Spanned<String>,
+    folder: &Path,
+    line: impl Fn(usize) -> usize,
+) -> Result<String, Mistake> {
+    match source.get_ref().split_once(':') {
+        Some(("file", path)) if !path.is_empty() => {
+            let path = folder.join(path);
+            Ok(format!("file:{}", std::path::absolute(&path).unwrap_or(path).display()))
+        }
+        Some(("env" | "credential", name)) if !name.is_empty() => Ok(source.get_ref().clone()),
+        // Without the text: it may be the key itself.
+        _ => Err(Mistake::new(name, line(source.span().start), "`master_key` names no source of a key")
+            .hint("write file:PATH, env:NAME or credential:NAME")),
     }
 }
 
@@ -213,6 +245,8 @@ mod tests {
             mistake("[runtime]\nlockdown = \"on\"\n"),
             "mayfly.toml:2: `lockdown`: unknown variant `on`, expected one of `required`, `best-effort`, `off`"
         );
+        let wrong = mistake("[bridge]\nmaster_key = \"00ff\"\n");
+        assert!(wrong.contains(":2: `master_key` names no source") && !wrong.contains("00ff"), "{wrong}");
         assert!(mistake("[checker]\ncomand = \"tsc\"\n").contains(":2: unknown key `comand`\n  hint: did you mean"));
         assert!(mistake("[runtime]\nlokdown = \"off\"\n").contains(":2: unknown key `lokdown`\n  hint: did you mean"));
         let missing = Config::read(Path::new("/nowhere/mayfly.toml")).unwrap_err().to_string();

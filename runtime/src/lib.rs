@@ -7,10 +7,13 @@ pub mod bridge;
 pub mod check;
 pub mod isolate;
 mod mcp;
+pub mod metrics;
 pub mod prepare;
 pub mod respond;
 pub mod run;
+mod seldom;
 pub mod serve;
+pub mod trace;
 
 pub mod config;
 pub mod lockdown;

@@ -14,6 +14,7 @@ pub use triggered::{Audience, drop_hop_by_hop, scripted, unanswered};
 
 use crate::bridge::{DoorError, RefusedKind};
 use crate::isolate::{ErrorKind, RunError};
+use crate::seldom::Seldom;
 use crate::serve::ReplyBody;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
@@ -60,6 +61,9 @@ pub enum ProblemKind {
     #[serde(rename = "internal")]
     GatewayTimeout,
 }
+
+/// While there is none, every request finds that out.
+static NO_BRIDGE: Seldom = Seldom::new();
 
 /// Which run answered a request to a stored script.
 pub const RUN: HeaderName = HeaderName::from_static("x-mayfly-run");
@@ -113,7 +117,9 @@ impl From<DoorError> for Problem {
     fn from(error: DoorError) -> Problem {
         match error {
             DoorError::Unavailable(reason) => {
-                tracing::error!(%reason, "no bridge");
+                if let Some(untold) = NO_BRIDGE.now() {
+                    tracing::error!(%reason, untold, "no bridge");
+                }
                 Problem::new(ProblemKind::BridgeUnavailable, "the bridge does not answer").retry_after_ms(1_000)
             }
             DoorError::Refused { kind, detail, retry_after_ms } => {
@@ -179,6 +185,22 @@ pub fn problem(problem: &Problem) -> Reply {
     if problem.kind == ProblemKind::Unauthorized {
         headers.insert(http::header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
+    reply
+}
+
+/// What this server answers to, as OpenAPI 3.1.
+pub fn openapi() -> Reply {
+    text("application/json", Bytes::from_static(include_bytes!("respond/openapi.json")))
+}
+
+/// `/metrics`.
+pub fn numbers(content_type: &'static str, page: String) -> Reply {
+    text(content_type, Bytes::from(page))
+}
+
+fn text(content_type: &'static str, bytes: Bytes) -> Reply {
+    let mut reply = Response::new(ReplyBody::from(bytes));
+    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     reply
 }
 

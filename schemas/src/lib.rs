@@ -5,6 +5,7 @@
 pub mod limits;
 pub mod names;
 pub mod strict;
+pub mod trace;
 pub mod wire;
 
 #[allow(clippy::all, clippy::pedantic, clippy::unwrap_used, clippy::expect_used, unsafe_code, unused)]

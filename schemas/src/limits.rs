@@ -161,6 +161,13 @@ pub const TLS_SESSIONS_MAX: usize = 32;
 pub const AUDIT_QUEUE_MAX: usize = 4_096;
 /// Audit records are written together with those of the same moment, and are on disk this much later at most.
 pub const AUDIT_GATHER_MS: u64 = 5;
+/// Steps that `mayfly policy diff` takes to compare patterns with each other, for the rules of one tenant; what takes more
+/// counts as gained. Some seconds.
+pub const POLICY_DIFF_STEPS_MAX: usize = 50_000_000;
+/// Secrets in one vault.
+pub const VAULT_SECRETS_MAX: usize = 10_000;
+/// Names that one line of a difference spells out.
+pub const POLICY_DIFF_NAMES_MAX: usize = 8;
 /// How often tenant files are looked at.
 pub const TENANTS_POLL_MS: u64 = 1_000;
 /// One tenant file, and one credential's value.
@@ -299,6 +306,10 @@ pub const PARKED_TOLD_MS: u64 = 24 * 60 * 60 * 1_000;
 /// Requests of a tenant to look at, continue, cancel and list runs: at once, and in a minute.
 pub const RUN_REQUESTS_IN_FLIGHT: u32 = 64;
 pub const RUN_REQUESTS_PER_MINUTE: u32 = 12_000;
+/// A problem that all requests share is told in the log once in this time.
+pub const LOG_REPEAT_MS: u64 = 10_000;
+/// A run that takes longer by the clock is told in the log.
+pub const SLOW_RUN_MS: u64 = 10_000;
 /// A stream of events says that it is still there when nothing has happened for this long.
 pub const EVENTS_QUIET_MS: u64 = 15_000;
 

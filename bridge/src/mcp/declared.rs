@@ -8,6 +8,7 @@ use crate::fields::{At, Reading, Table};
 use crate::patterns::Pattern;
 use crate::secret::{Source, SourceError};
 use crate::tenants::{Credential, Rule, check_rule};
+use crate::vault::Vault;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use url::Url;
@@ -18,6 +19,7 @@ pub struct Given<'a> {
     pub folder: &'a Path,
     /// Whether secrets are needed, or only their places.
     pub values: bool,
+    pub vault: &'a Vault,
     pub credential: Option<Option<Arc<Credential>>>,
     pub private: bool,
     pub files: &'a mut Vec<PathBuf>,
@@ -151,7 +153,7 @@ fn environment(reading: &mut Reading<'_>, table: Table<'_>, given: &Given<'_>) -
     whole.then_some((found, files))
 }
 
-/// `env:NAME` and `file:PATH` are read as those of a credential; everything else is the value itself. `None`: not needed.
+/// `env:NAME`, `file:PATH` and `vault:NAME` are read as those of a credential; everything else is the value itself. `None`: not needed.
 fn value(
     text: &At<&str>,
     given: &Given<'_>,
@@ -166,13 +168,11 @@ fn value(
         error => (error.to_string(), error.hint()),
     };
     let source = Source::parse(text.value, given.folder).map_err(told)?;
-    if let Source::File(path) = &source {
-        files.push(path.clone());
-    }
+    files.extend(source.file(given.vault));
     if !given.values {
         return Ok(None);
     }
-    let secret = source.read().map_err(told)?;
+    let secret = source.read(given.vault).map_err(told)?;
     if secret.expose().contains(&0) {
         return Err(("the value has a zero character, which no command can be given".to_owned(), "it must be text"));
     }

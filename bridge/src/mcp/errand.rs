@@ -86,7 +86,7 @@ async fn send(
     let permit = decide(&tenant, &ask, Some(rule))?;
     trail.note(|seen| seen.rule.clone_from(&permit.rule().name));
     let pinned = pin(permit, &upstreams.names, &lane.shared.lookup).await?;
-    let signed = sign(pinned);
+    let signed = sign(pinned, None);
     trail.note(|seen| {
         seen.credential = signed.credential().map(str::to_owned);
         seen.bytes_out += ask.body.whole_bytes() as u64;

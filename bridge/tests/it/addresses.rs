@@ -168,7 +168,9 @@ fn reason(host: &str) -> String {
         inline,
         tokens: vec![],
         state: None,
+        master_key: None,
         host: None,
+        trace_upstreams: false,
         ceilings: CEILINGS,
         defaults: DEFAULTS,
     };

@@ -4,6 +4,7 @@
 
 use super::stored::{content, info, odd, read_listed, read_written, refusal, stored, write_condition, write_known};
 use super::{Admission, Bridge, DoorError, Session, gone, translate};
+use crate::trace;
 use futures::FutureExt;
 use mayfly_schemas::bridge_capnp::{bridge, open_script_answer, open_scripts_answer, scripts};
 use mayfly_schemas::names::entity_tag;
@@ -117,7 +118,10 @@ impl Bridge {
             tag: admitted.get_tag().map_err(gone)?.to_vec(),
         };
         let answer = std::future::ready(Ok(admitted.admission.clone()));
-        Ok((Session { client, answer: answer.boxed_local().shared(), bodies: Rc::default() }, admitted))
+        Ok((
+            Session { client, answer: answer.boxed_local().shared(), bodies: Rc::default(), trace: trace::current() },
+            admitted,
+        ))
     }
 
     /// Opens a session for a run that has begun on what was admitted a moment ago. The session's admission is what the
@@ -136,7 +140,7 @@ impl Bridge {
                 open_script_answer::Admitted(_) => Err(odd("it admitted what has begun")),
             }
         };
-        Ok(Session { client, answer: answer.boxed_local().shared(), bodies: Rc::default() })
+        Ok(Session { client, answer: answer.boxed_local().shared(), bodies: Rc::default(), trace: trace::current() })
     }
 
     /// A stored script of the token's tenant; without a version the current one. The content is missing where its
@@ -285,6 +289,10 @@ fn open_script_request(client: &bridge::Client, ask: OpenScript<'_>, begun: &[u8
     message.set_token(ask.token);
     message.set_run(ask.run);
     message.set_request_id(ask.request_id);
+    if let Some(trace) = trace::current() {
+        message.set_traceparent(trace.parent());
+        message.set_tracestate(trace.state());
+    }
     write_known(message.reborrow().init_known(ask.known.len() as u32), ask.known);
     message.set_begun(begun);
     match ask.target {

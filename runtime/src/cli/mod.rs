@@ -12,10 +12,12 @@ mod failure;
 mod findings;
 mod paint;
 mod policy;
+mod policy_diff;
 mod report;
 mod run;
 mod runtime;
 mod sample_api;
+mod secret;
 mod serve;
 mod setup;
 mod supervised;
@@ -59,6 +61,9 @@ pub enum Command {
     /// Make tokens
     #[command(subcommand)]
     Token(token::Verb),
+    /// The local encrypted vault, for credentials that say `from = "vault:NAME"`
+    #[command(subcommand)]
+    Secret(secret::Verb),
     /// Ask what a tenant's rules say
     #[command(subcommand)]
     Policy(policy::Verb),
@@ -85,6 +90,7 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Bridge(arguments) => bridge::run(arguments),
         Command::Demo(arguments) => demo::run(arguments),
         Command::Token(verb) => token::run(verb),
+        Command::Secret(verb) => secret::run(verb),
         Command::Policy(verb) => policy::run(verb),
         Command::Version(arguments) => version::run(arguments),
     }
@@ -98,7 +104,7 @@ pub fn log_to_stderr(default_level: &str) {
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let installed = match std::io::stderr().is_terminal() {
         true => builder.with_target(false).with_ansi(paint::wanted(std::io::stderr().is_terminal())).try_init(),
-        false => builder.json().flatten_event(true).try_init(),
+        false => builder.json().flatten_event(true).with_span_list(false).try_init(),
     };
     if let Err(reason) = installed {
         eprintln!("mayfly: no log: {reason}");

@@ -81,6 +81,7 @@ async fn start() -> Result<Started, Failure> {
 /// What must still be opened is opened here, while this is the only thread.
 fn begin(mode: Mode) -> Result<Lockdown, Failure> {
     let cache = cache_folder();
+    mayfly::metrics::open_memory();
     // Looks for the kernel's fast clock at its first use, and would not find it any more.
     let _ = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     if mode != Mode::Off {

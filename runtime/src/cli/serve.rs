@@ -63,6 +63,7 @@ async fn supervise(
     began: Instant,
 ) -> Result<(), Failure> {
     let address = plan.listener.local_addr().map_err(|error| Failure::fault("listen", error))?;
+    let admin = plan.admin_listener.as_ref().and_then(|listener| listener.local_addr().ok()).map(|at| at.to_string());
     let mut stop = pin!(setup::stop_signal());
     // It loads its engine while the bridge starts.
     let mut runtime = Runtime::spawn(&plan)?;
@@ -78,7 +79,8 @@ async fn supervise(
         ready = runtime.ready() => ready?,
     };
     let (runtime_pid, ready_ms) = (runtime.pid(), began.elapsed().as_millis() as u64);
-    tracing::info!(%address, workers, runtime_pid, bridge_pid, lockdown, ready_ms, "listening");
+    let version = env!("CARGO_PKG_VERSION");
+    tracing::info!(%address, admin, version, workers, runtime_pid, bridge_pid, lockdown, ready_ms, "listening");
     tokio::select! {
         biased;
         () = &mut stop => {}

@@ -15,7 +15,9 @@ pub fn settings(config: &Config) -> Settings {
         inline: Vec::new(),
         tokens: Vec::new(),
         state: Some(config.state.clone()),
+        master_key: config.master_key.clone(),
         host: config.host.clone(),
+        trace_upstreams: config.trace_upstreams,
         ceilings: config.ceilings,
         defaults: config.defaults,
     }

@@ -9,6 +9,7 @@ use mayfly_schemas::limits::PROGRAM_CACHE_BYTES_MAX;
 use moka::future::Cache;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// TypeScript or JavaScript text: the main module first, then those it imports. Cheap to clone, and its digest is taken
 /// once: one that is stored runs many times.
@@ -29,6 +30,14 @@ pub struct ModuleText {
 pub struct Programs {
     engine: Arc<Engine>,
     cache: Cache<Key, Prepared>,
+    counts: Arc<Counts>,
+}
+
+/// How often programs were wanted, and how often they were not there.
+#[derive(Default)]
+struct Counts {
+    wanted: AtomicU64,
+    made: AtomicU64,
 }
 
 type Key = [u8; 32];
@@ -85,7 +94,16 @@ impl Programs {
             u32::try_from(bytes + ENTRY_BYTES).unwrap_or(u32::MAX)
         };
         let cache = Cache::builder().max_capacity(PROGRAM_CACHE_BYTES_MAX).weigher(weigh).build();
-        Programs { engine, cache }
+        Programs { engine, cache, counts: Arc::default() }
+    }
+
+    /// What is kept, and how often it served.
+    pub async fn figures(&self) -> crate::metrics::Programs {
+        // What was put in or thrown out since is counted by then only.
+        self.cache.run_pending_tasks().await;
+        let (made, wanted) = (self.counts.made.load(Relaxed), self.counts.wanted.load(Relaxed));
+        let (entries, bytes) = (self.cache.entry_count(), self.cache.weighted_size());
+        crate::metrics::Programs { entries, bytes, hits: wanted.saturating_sub(made), misses: made }
     }
 
     /// The program of a script; several callers of a new one wait for a single compile.
@@ -100,8 +118,10 @@ impl Programs {
             return Err(RunError::limit(ErrorKind::SourceLimit, message));
         }
         let make = translate::translate(&self.engine, script);
+        self.counts.wanted.fetch_add(1, Relaxed);
         // What is nobody's fault (no isolate free) is not kept: the next caller tries again.
         let kept = async {
+            self.counts.made.fetch_add(1, Relaxed);
             match make.await {
                 Ok(program) => Ok(Ok(Arc::new(program))),
                 Err(error) if error.kind == ErrorKind::Internal => Err(error),

@@ -38,7 +38,7 @@ pub async fn execute_checked(
 ) -> RunObject {
     let check_us = told.as_ref().map_or(0, |told| told.took.as_micros() as u64);
     let (checked, reason) = match told.map(|told| told.verdict) {
-        Some(Verdict::Wrong { diagnostics, more }) => return refused(job, diagnostics, more, check_us),
+        Some(Verdict::Wrong { diagnostics, more }) => return refused(host, job, diagnostics, more, check_us),
         Some(Verdict::NotChecked(reason)) => (Some(false), Some(reason)),
         Some(Verdict::Clean) => (Some(true), None),
         None => (None, None),
@@ -50,7 +50,7 @@ pub async fn execute_checked(
     RunObject { checked, not_checked: reason, ..object }
 }
 
-fn refused(job: Job, diagnostics: Vec<Diagnostic>, more: u32, check_us: u64) -> RunObject {
+fn refused(host: &Host, job: Job, diagnostics: Vec<Diagnostic>, more: u32, check_us: u64) -> RunObject {
     let mut usage = RunUsage { check_us, ..RunUsage::default() };
     usage.usage.wall_us = job.began.elapsed().as_micros() as u64;
     let (logs, used) = (Logs::default(), Usage::default());
@@ -59,6 +59,7 @@ fn refused(job: Job, diagnostics: Vec<Diagnostic>, more: u32, check_us: u64) -> 
     if more > 0 {
         object.truncated.push("error.diagnostics");
     }
+    host.metrics.run(&object, [0; 3]);
     object
 }
 

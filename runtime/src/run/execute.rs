@@ -6,18 +6,23 @@ use super::desk::Desk;
 use super::drive::{Outside, drive};
 use super::exchange::Exchange;
 use super::object::{RunObject, RunUsage};
+use super::report;
 use crate::bridge::{DoorError, Session};
 use crate::isolate::{Engine, ErrorKind, Given, Isolate, Logs, Origin, Outcome, RunError, Usage};
+use crate::metrics::{Metrics, verdicts};
 use crate::prepare::{Programs, Script};
 use mayfly_schemas::limits::Limits;
+use mayfly_schemas::trace::Trace;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tracing::Instrument;
 
 /// What all runs of a process share.
 pub struct Host {
     pub engine: Arc<Engine>,
     pub programs: Programs,
+    pub metrics: Arc<Metrics>,
 }
 
 /// One run, admitted.
@@ -65,7 +70,7 @@ pub struct Entropy;
 impl Host {
     pub fn new(engine: Engine) -> Host {
         let engine = Arc::new(engine);
-        Host { programs: Programs::new(engine.clone()), engine }
+        Host { programs: Programs::new(engine.clone()), engine, metrics: Arc::default() }
     }
 }
 
@@ -78,14 +83,19 @@ pub async fn execute(host: &Host, job: Job, session: &Session) -> RunObject {
 pub async fn execute_at(host: &Host, job: Job, session: &Session, desk: Option<Rc<Desk>>) -> RunObject {
     let mut usage = RunUsage::default();
     let mut calls = Vec::new();
-    let ended = attempt(host, &job, session, desk.clone(), &mut usage, &mut calls).await;
+    let span = tracing::info_span!("run", run = job.id, tenant = job.tenant, trace = session.trace().map(Trace::id));
+    let ended = attempt(host, &job, session, desk.clone(), &mut usage, &mut calls).instrument(span.clone()).await;
     let paused = desk.as_ref().map_or(Duration::ZERO, |desk| desk.paused());
     usage.usage.wall_us = job.began.elapsed().saturating_sub(paused).as_micros() as u64;
     let outcome =
         ended.unwrap_or_else(|error| Outcome { result: Err(error), logs: Logs::default(), usage: Usage::default() });
     // What the last turn said.
     desk.iter().for_each(|desk| desk.tell(&outcome.logs, &calls));
-    RunObject::new(job.id, outcome, calls, usage)
+    let (answers, verdicts) = (job.asked.exchange().is_some(), verdicts(&calls));
+    let object = RunObject::new(job.id, outcome, calls, usage);
+    host.metrics.run(&object, verdicts);
+    span.in_scope(|| report::tell(&object, answers));
+    object
 }
 
 async fn attempt(
@@ -121,7 +131,7 @@ async fn attempt(
         Ok(outcome) => Ok(outcome),
         Err(DoorError::Refused { detail, .. }) => Ok(isolate.cancel(&detail)),
         Err(DoorError::Unavailable(reason)) => {
-            tracing::error!(%reason, run = job.id, "the bridge went away under a run");
+            tracing::debug!(%reason, "the bridge went away under a run");
             let error = RunError::new(ErrorKind::Internal, "InternalError", "the bridge went away during the run");
             Ok(isolate.end(error))
         }

@@ -10,6 +10,7 @@ mod execute;
 mod external;
 mod handle;
 mod object;
+mod report;
 mod shelf;
 mod told;
 

@@ -73,6 +73,12 @@ impl Runs {
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many are paused, and the memory of their isolates.
+    pub fn paused(&self) -> (u64, u64) {
+        let paused = self.shelf().paused;
+        (paused.runs as u64, paused.bytes)
+    }
+
     /// A run under way.
     pub fn begin(&self, new: New<'_>) -> Arc<RunHandle> {
         let handle = Arc::new(RunHandle::new(new));

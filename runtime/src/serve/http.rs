@@ -4,9 +4,10 @@
 
 use super::target::{self, Wanted};
 use super::worker::Local;
-use super::{mcp, runs, scripts, tools, trigger};
+use super::{mcp, metrics, runs, scripts, tools, trigger};
 use crate::limits::HTTP_BODY_MS;
 use crate::respond::{self, Health, Problem, ProblemKind, Reply};
+use crate::trace;
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request};
@@ -24,10 +25,12 @@ const REQUEST_ID_BYTES_MAX: usize = 128;
 const QUEUE_MS: u64 = 1_000;
 
 pub(super) async fn answer(local: &Rc<Local>, request: Request<Body>, admin: bool) -> Reply {
-    let request_id = request_id(&request);
-    let answered = route(local, request, admin, request_id.to_str().unwrap_or_default()).await;
+    let (request_id, trace) = (request_id(&request), trace::of(request.headers()));
+    let answering = route(local, request, admin, request_id.to_str().unwrap_or_default());
+    let answered = trace::within(trace, answering).await;
     let mut reply = answered.unwrap_or_else(|problem| respond::problem(&problem));
     reply.headers_mut().insert(REQUEST_ID, request_id);
+    local.shared.host.metrics.response(reply.status());
     reply
 }
 
@@ -40,11 +43,16 @@ async fn route(local: &Rc<Local>, request: Request<Body>, admin: bool, request_i
             Ok(respond::health(&Health { status: "ok", reason: None, mistakes: Vec::new() }))
         }
         (&Method::GET | &Method::HEAD, "/readyz") => Ok(respond::health(&ready(local).await)),
+        (&Method::GET | &Method::HEAD, "/metrics") if admin || !local.shared.has_admin => {
+            Ok(metrics::answer(&local.shared, request.headers()).await)
+        }
+        (&Method::GET | &Method::HEAD, "/openapi.json") => Ok(respond::openapi()),
         (_, "/mcp") if !admin => mcp::answer(local, request, request_id).await,
         (&Method::GET | &Method::HEAD, "/v1/tools") if !admin => tools::search(local, &request, request_id).await,
         (&Method::GET | &Method::HEAD, "/v1/types") if !admin => tools::types(local, &request, request_id).await,
         (_, "/v1/tools" | "/v1/types") if !admin => Err(method_not_allowed("GET")),
-        (_, "/healthz" | "/readyz") => Err(method_not_allowed("GET")),
+        (_, "/healthz" | "/readyz" | "/openapi.json") => Err(method_not_allowed("GET")),
+        (_, "/metrics") if admin || !local.shared.has_admin => Err(method_not_allowed("GET")),
         (_, path) if !admin && runs::at(path).is_some() => runs::answer(local, request, request_id).await,
         (_, path) if !admin && scripts::at(path).is_some() => scripts::answer(local, request, request_id).await,
         (_, path) => Err(Problem::new(ProblemKind::NotFound, format!("there is nothing at {path}"))),
@@ -116,9 +124,14 @@ async fn ready(local: &Local) -> Health {
     }
 }
 
+/// It goes back to the client, into the log and into the audit: printable characters alone.
+fn is_request_id(given: &[u8]) -> bool {
+    (1..=REQUEST_ID_BYTES_MAX).contains(&given.len()) && given.iter().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
 fn request_id<B>(request: &Request<B>) -> HeaderValue {
     match request.headers().get(REQUEST_ID) {
-        Some(given) if given.len() <= REQUEST_ID_BYTES_MAX && given.to_str().is_ok() => given.clone(),
+        Some(given) if is_request_id(given.as_bytes()) => given.clone(),
         _ => HeaderValue::from_str(&ulid::Ulid::new().to_string()).unwrap_or(HeaderValue::from_static("none")),
     }
 }

@@ -11,6 +11,7 @@ use crate::limits::{HTTP_BODY_BYTES_MAX, HTTP_BODY_MS, MCP_PROGRESS_MS};
 use crate::mcp::{self, Call, Failure, Version};
 use crate::respond::{self, Problem, ProblemKind, Reply};
 use crate::run::ResponsePart;
+use crate::trace;
 use bytes::Bytes;
 use http::header::{HOST, HeaderMap, HeaderValue, ORIGIN};
 use http::{Method, Request};
@@ -56,11 +57,12 @@ pub(super) async fn answer(local: &Rc<Local>, request: Request<Body>, request_id
         None => Ok(respond::message(mcp::respond(version, Some(&id), asked(&local).await?))),
         Some(progress) => {
             let (sender, parts) = mpsc::channel(4);
+            let trace = trace::current();
             tokio::task::spawn_local(async move {
-                let work = async {
+                let work = trace::within(trace, async {
                     let outcome = asked(&local).await.unwrap_or_else(|problem| Err(in_band(&problem)));
                     mcp::respond(version, Some(&id), outcome).1
-                };
+                });
                 // Dropped with the work when the client goes away.
                 tokio::select! {
                     message = tell_progress(&sender, &progress, work) => {

@@ -8,6 +8,7 @@ mod events;
 mod hosts;
 mod http;
 mod mcp;
+mod metrics;
 mod query;
 mod resume;
 mod runs;
@@ -25,6 +26,7 @@ use crate::bridge::Door;
 use crate::check::Access;
 use crate::limits::{CONNECTIONS_MAX, DRAIN_MS};
 use crate::run::{Host, Runs};
+use crate::seldom::Seldom;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -35,7 +37,7 @@ use worker::Worker;
 /// What a server is started with.
 pub struct Options {
     pub listener: TcpListener,
-    /// Health alone, away from tenants.
+    /// Health and numbers, away from tenants.
     pub admin_listener: Option<TcpListener>,
     pub door: Door,
     pub checker: Access,
@@ -54,6 +56,8 @@ pub(crate) struct Shared {
     pub runs: Arc<Runs>,
     pub draining: AtomicBool,
     pub connections: AtomicUsize,
+    /// Numbers are for a listener of the operator's own, where there is one.
+    pub has_admin: bool,
     /// One for each isolate that may exist at once.
     pub permits: Arc<Semaphore>,
 }
@@ -100,6 +104,7 @@ impl Server {
             runs: Runs::new(options.pause),
             draining: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
+            has_admin: options.admin_listener.is_some(),
         });
         let workers = (0..options.workers.max(1))
             .map(|index| Worker::start(index, shared.clone()))
@@ -133,6 +138,10 @@ async fn accept_admin(shared: &Shared, workers: &[Worker], listener: Option<TcpL
     }
 }
 
+/// What a crowd of clients can bring about at any rate.
+static REFUSED: Seldom = Seldom::new();
+static CROWDED: Seldom = Seldom::new();
+
 /// Each connection goes to the worker that holds the fewest: with a shared queue one core could get most of a handful.
 async fn accept(shared: &Shared, workers: &[Worker], listener: TcpListener, admin: bool) -> Result<(), ServeError> {
     let listener = tokio::net::TcpListener::from_std(listener).map_err(ServeError::Accept)?;
@@ -141,13 +150,17 @@ async fn accept(shared: &Shared, workers: &[Worker], listener: TcpListener, admi
             Ok((stream, _)) => stream,
             // Out of descriptors, or the client is gone already: neither ends the server.
             Err(error) => {
-                tracing::warn!(%error, "accept");
+                if let Some(untold) = REFUSED.now() {
+                    tracing::warn!(%error, untold, "a connection could not be accepted");
+                }
                 tokio::time::sleep(Duration::from_millis(10)).await;
                 continue;
             }
         };
         if shared.connections.load(Ordering::Relaxed) >= CONNECTIONS_MAX {
-            tracing::warn!(limit = CONNECTIONS_MAX, "too many connections: one was closed");
+            if let Some(untold) = CROWDED.now() {
+                tracing::warn!(limit = CONNECTIONS_MAX, untold, "too many connections: one was closed");
+            }
             continue;
         }
         let Ok(stream) = stream.into_std() else { continue };

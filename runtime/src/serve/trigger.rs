@@ -83,11 +83,8 @@ fn start(local: &Rc<Local>, admitted: Admitted, permit: OwnedSemaphorePermit) ->
     object
 }
 
-/// Nobody gets to see the run object of a triggered run that answered: what went wrong in it goes to the log.
+/// Nobody gets to see the run object of a triggered run that answered: what it wrote goes to the log.
 fn tell(object: &RunObject) {
-    if let Some(error) = &object.error {
-        tracing::info!(run = object.id, kind = ?error.kind, name = error.name, message = error.message, "a triggered run failed");
-    }
     for line in &object.logs {
         tracing::debug!(run = object.id, level = line.level, text = line.text, "log");
     }

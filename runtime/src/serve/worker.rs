@@ -78,7 +78,7 @@ async fn work(
     stopped: watch::Receiver<bool>,
     counter: Arc<AtomicUsize>,
 ) {
-    let bridge = Rc::new(Bridge::new(shared.door.clone()));
+    let bridge = Rc::new(Bridge::counted(shared.door.clone(), shared.host.metrics.clone()));
     let (remembered, scripts, hosts) =
         (Remembered::default(), RememberedScripts::default(), Hosts::new(bridge.clone()));
     let checks = CheckDesk::new(shared.checker.clone(), shared.host.programs.clone());

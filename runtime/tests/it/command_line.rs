@@ -184,3 +184,89 @@ fn the_demo_shows_a_result_a_refused_call_and_what_it_cost() {
     assert!(err.contains("read the shop") && err.contains("completed in"), "{err}");
     assert!(!err.contains("mf_"), "the key is shown: {err}");
 }
+
+#[test]
+fn policy_diff_says_what_a_change_opens_and_its_status_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let rule = |url: &str| format!("tenant = \"acme\"\n[[rule]]\nname = \"api\"\nallow = \"{url}\"\n");
+    write(folder.path(), "old.toml", &rule("https://api.test/v1/*"));
+    write(folder.path(), "new.toml", &rule("https://api.test/v1/**"));
+    write(folder.path(), "wrong.toml", "tenant = \"acme\"\n[[rule]]\nalow = \"x\"\n");
+    let (status, out, err) = said(&run(&["policy", "diff", &at("old.toml"), &at("new.toml")]));
+    assert_eq!((status, err.as_str()), (Some(1), ""), "{out}");
+    assert!(out.starts_with("acme: gained\n  + every method by rule \"api\" (https://api.test/v1/**)"), "{out}");
+    assert!(out.contains("for example GET https://api.test/v1"), "{out}");
+    let (status, out, _) = said(&run(&["policy", "diff", &at("new.toml"), &at("old.toml")]));
+    assert!(status == Some(0) && out.contains("acme: lost") && out.ends_with("nothing gained\n"), "{status:?} {out}");
+    let (status, out, _) = said(&run(&["policy", "diff", &at("new.toml"), &at("new.toml"), "--json"]));
+    assert_eq!((status, out.as_str()), (Some(0), "{\"gained\":[],\"lost\":[]}\n"));
+    for (old, new, words) in [
+        ("old.toml", "wrong.toml", "unknown key `alow`"),
+        ("old.toml", "none.toml", "cannot be read"),
+        ("old.toml", "", "name two of one kind"),
+    ] {
+        let (status, out, err) = said(&run(&["policy", "diff", &at(old), &at(new)]));
+        assert_eq!((status, out.as_str()), (Some(2), ""), "{err}");
+        assert!(err.contains(words), "{words}: {err}");
+    }
+    // Folders, and servers.
+    for (name, more) in
+        [("a", ""), ("b", "listen = \"0.0.0.0:1\"\n[limits]\ncpu_ms = 400\n[runtime]\nlockdown = \"off\"\n")]
+    {
+        write(folder.path(), &format!("{name}/tenants/acme.toml"), &rule(&format!("https://{name}.test/")));
+        write(folder.path(), &format!("{name}/mayfly.toml"), more);
+    }
+    let (status, out, _) = said(&run(&["policy", "diff", &at("a/tenants"), &at("b/tenants")]));
+    assert!(status == Some(1) && out.contains("https://b.test/") && out.contains("- every method"), "{out}");
+    let (status, out, _) = said(&run(&["policy", "diff", &at("a/mayfly.toml"), &at("b/mayfly.toml")]));
+    assert_eq!(status, Some(1));
+    for words in ["`listen` is 0.0.0.0:1", "`lockdown` of [runtime] is weaker", "cpu_ms is lowered from 30000 to 400"] {
+        assert!(out.contains(words), "{words}: {out}");
+    }
+}
+
+#[test]
+fn a_secret_comes_from_standard_input_and_is_never_shown() {
+    let folder = folder("", "[[credential]]\nname = \"k\"\nfrom = \"vault:github\"\nheader = \"x\"\n");
+    let config = folder.path().join("mayfly.toml").display().to_string();
+    let secret = |arguments: &[&str], input: &str| {
+        let arguments = [&["secret"], arguments, &["--config", &config]].concat();
+        let mut child = mayfly()
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it runs");
+        // One that reads nothing has closed it.
+        let _ = std::io::Write::write_all(&mut child.stdin.take().unwrap(), input.as_bytes());
+        said(&child.wait_with_output().unwrap())
+    };
+    let explain = || {
+        let script = folder.path().join("s.ts").display().to_string();
+        write(folder.path(), "s.ts", "return 1");
+        said(&run(&["run", &script, "--config", &config, "--tenant", "acme"]))
+    };
+    let (status, _, err) = explain();
+    assert!(status == Some(2) && err.contains("the vault has no secret `github`; `mayfly secret set github`"), "{err}");
+    let (status, out, err) = secret(&["set", "github"], "tok-5f1b-secret\n");
+    assert_eq!((status, out.as_str(), err.as_str()), (Some(0), "", "secret `github` is in the vault\n"));
+    assert_eq!(explain().0, Some(0));
+    let (_, _, err) = secret(&["set", "github"], "tok-another");
+    assert_eq!(err, "secret `github` is another now\n");
+    assert_eq!(secret(&["list"], ""), (Some(0), "github\n".into(), String::new()));
+    for (arguments, input, words) in [
+        (vec!["set", "github"], "\n", "the value is empty"),
+        (vec!["set", "-x"], "v", "unexpected argument"),
+        (vec!["set", "a/b"], "v", "`a/b` is no name of a secret"),
+        (vec!["set", "github", "tok-on-the-command-line"], "", "unexpected argument"),
+        (vec!["rm", "none"], "", "the vault has no secret `none`"),
+    ] {
+        let (status, out, err) = secret(&arguments, input);
+        assert_eq!((status, out.as_str()), (Some(2), ""), "{arguments:?}: {err}");
+        assert!(err.contains(words), "{words}: {err}");
+    }
+    assert_eq!(secret(&["rm", "github"], "").0, Some(0));
+    assert_eq!(secret(&["list"], "").1, "");
+}

@@ -50,7 +50,9 @@ impl Setup {
             inline: Vec::new(),
             tokens: Vec::new(),
             state: Some(folder.path().join("state")),
+            master_key: None,
             host: None,
+            trace_upstreams: false,
             ceilings: CEILINGS,
             defaults: DEFAULTS,
         };
