@@ -11,6 +11,7 @@ pub mod prepare;
 pub mod respond;
 pub mod run;
 pub mod serve;
+pub mod tape;
 
 pub mod config;
 pub mod lockdown;

@@ -12,6 +12,7 @@ mod failure;
 mod findings;
 mod paint;
 mod policy;
+mod replay;
 mod report;
 mod run;
 mod runtime;
@@ -40,6 +41,8 @@ struct CommandLine {
 pub enum Command {
     /// Run one script here and now, bridge included
     Run(run::Arguments),
+    /// Run a tape again, without network or credentials, and compare
+    Replay(replay::Arguments),
     /// Check a script's types against what its tenant's scripts may call
     Check(check::Arguments),
     /// Print the TypeScript declarations of what a tenant's scripts may call
@@ -77,6 +80,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, E
 pub fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Run(arguments) => run::run(arguments),
+        Command::Replay(arguments) => replay::run(arguments),
         Command::Check(arguments) => check::run(arguments),
         Command::Types(arguments) => types::run(arguments),
         Command::Checker(arguments) => checker::run(arguments),

@@ -10,15 +10,17 @@ mod execute;
 mod external;
 mod handle;
 mod object;
+mod parked;
 mod shelf;
 mod told;
 
 pub use checked::{Told, execute_checked, type_error};
 pub use desk::Desk;
 pub use exchange::{Exchange, RequestBody, Response, ResponsePart};
-pub use execute::{Asked, Entropy, Host, Job, execute, execute_at};
+pub use execute::{Asked, Entropy, Host, Job, execute, execute_at, execute_parked};
 pub use external::{ExternalAsked, Externals};
 pub use handle::RunHandle;
 pub use object::{CallRecord, PendingCall, PendingReason, RunObject, RunStatus, RunUsage, Verdict};
+pub use parked::{Belongings, Kept};
 pub use shelf::Runs;
 pub use told::{Event, New, NotResumed, Outcomes, Said, Stop};

@@ -8,6 +8,7 @@ mod events;
 mod hosts;
 mod http;
 mod mcp;
+mod parked;
 mod query;
 mod resume;
 mod runs;
@@ -23,6 +24,7 @@ pub(crate) use resume::Said;
 use crate::admit::Texts;
 use crate::bridge::Door;
 use crate::check::Access;
+use crate::config::Pauses;
 use crate::limits::{CONNECTIONS_MAX, DRAIN_MS};
 use crate::run::{Host, Runs};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -40,8 +42,7 @@ pub struct Options {
     pub door: Door,
     pub checker: Access,
     pub workers: usize,
-    /// How long a run stays paused before it is cancelled.
-    pub pause: Duration,
+    pub pauses: Pauses,
 }
 
 /// What all workers of a server share.
@@ -97,7 +98,7 @@ impl Server {
             door: options.door,
             checker: options.checker,
             texts: Texts::default(),
-            runs: Runs::new(options.pause),
+            runs: Runs::new(options.pauses),
             draining: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
         });
