@@ -15,8 +15,10 @@ use crate::lane::Lane;
 use crate::mcp;
 use crate::messages::{Fetch, ToolCall, read_call, read_fetch, write_outcome, write_refusal, write_response};
 use crate::outgoing::Progress;
+use crate::parked::{self, Hold};
 use crate::record::Call;
 use crate::redirect;
+use crate::refusal::Refusal;
 use crate::resolve::pin;
 use crate::scrub::{CleanBody, CleanHead, scrub};
 use crate::sign::sign;
@@ -26,7 +28,7 @@ use crate::tool_call;
 use crate::upload::Uploads;
 use bytes::{Bytes, BytesMut};
 use capnp::capability::Rc;
-use mayfly_schemas::bridge_capnp::{fetch_ask, session};
+use mayfly_schemas::bridge_capnp::{fetch_ask, parked_run, session};
 use mayfly_schemas::limits::{
     BODY_GATHER_MS, BODY_INLINE_BYTES_MAX, BODY_PART_BYTES_MAX, REDIRECTS_MAX, STREAMS_OPEN_MAX,
 };
@@ -43,6 +45,8 @@ pub struct Session {
     run: std::rc::Rc<Run>,
     connection: std::rc::Rc<Connection>,
     seat: u64,
+    /// Of a run that was taken up; in one hand at a time.
+    hold: tokio::sync::Mutex<Option<Hold>>,
 }
 
 impl Drop for Session {
@@ -88,7 +92,13 @@ impl Session {
         let (calls, calls_in_flight, streams) = (Cell::new(0), Cell::new(0), std::rc::Rc::default());
         let uploads = Uploads::new(tenant.ceilings.calls, lane.shared.budget.clone(), released.clone());
         let run = Run { lane, tenant, run, request_id, calls, calls_in_flight, streams, uploads, released };
-        Session { run: std::rc::Rc::new(run), connection, seat }
+        Session { run: std::rc::Rc::new(run), connection, seat, hold: tokio::sync::Mutex::default() }
+    }
+
+    /// Of a run that was taken up.
+    pub fn holding(mut self, hold: Hold) -> Session {
+        *self.hold.get_mut() = Some(hold);
+        self
     }
 }
 
@@ -153,6 +163,34 @@ impl session::Server for Session {
         drop(params);
         results.get().set_taken(uploads.put(call, bytes, end).await);
         Ok(())
+    }
+
+    async fn park(
+        self: Rc<Self>,
+        params: session::ParkParams,
+        mut results: session::ParkResults,
+    ) -> Result<(), capnp::Error> {
+        let kept = self.parks(params.get()?.get_run()?).await?;
+        parked::write_outcome(results.get().init_outcome(), kept)
+    }
+
+    async fn ended(
+        self: Rc<Self>,
+        _: session::EndedParams,
+        mut results: session::EndedResults,
+    ) -> Result<(), capnp::Error> {
+        let ended = parked::end(&self.run.lane.shared, &mut *self.hold.lock().await).await;
+        parked::write_outcome(results.get().init_outcome(), ended)
+    }
+}
+
+impl Session {
+    async fn parks(&self, asked: parked_run::Reader<'_>) -> Result<Result<(), Refusal>, capnp::Error> {
+        let mut held = self.hold.lock().await;
+        let about = (self.run.run.as_str(), self.run.request_id.as_str());
+        let (kept, left) = parked::park(&self.run.lane.shared, &self.run.tenant, about, held.take(), asked).await?;
+        *held = left;
+        Ok(kept)
     }
 }
 

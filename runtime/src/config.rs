@@ -27,6 +27,8 @@ pub struct Config {
     pub tenants: PathBuf,
     /// A bridge that somebody else runs; without it `serve` starts its own.
     pub bridge_socket: Option<PathBuf>,
+    /// Where the bridge finds its master key; without it in the state folder.
+    pub master_key: Option<String>,
     /// The TypeScript compiler; without it `MAYFLY_TSC`, then `tsc` on the PATH.
     pub checker_command: Option<PathBuf>,
     /// What happens where the machine lacks a layer of the lock-down.
@@ -64,6 +66,7 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct BridgeTable {
     socket: Option<String>,
+    master_key: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -120,6 +123,7 @@ impl Config {
             host: file.host.as_ref().map(|host| host_name(name, host, line)).transpose()?,
             state: folder.join(state(name, &file.state, line)?),
             tenants: folder.join(file.tenants.as_deref().unwrap_or("tenants")),
+            master_key: master_key(name, folder, file.bridge.as_ref(), line)?,
             bridge_socket: file.bridge.and_then(|bridge| bridge.socket).map(|socket| folder.join(socket)),
             checker_command: file.checker.and_then(|checker| checker.command).map(|command| folder.join(command)),
             lockdown: file.runtime.as_ref().and_then(|runtime| runtime.lockdown).unwrap_or_default(),
@@ -162,6 +166,23 @@ fn within(
     }
     let mistake = Mistake::new(name, line(asked.span().start), format!("`{key}`: {wanted} is out of range"));
     Err(mistake.hint(format!("use {} to {}", range.start(), range.end())))
+}
+
+/// With its path, if it has one, relative to the configuration's folder.
+fn master_key(
+    name: &str,
+    folder: &Path,
+    bridge: Option<&BridgeTable>,
+    line: impl Fn(usize) -> usize,
+) -> Result<Option<String>, Mistake> {
+    let Some(key) = bridge.and_then(|bridge| bridge.master_key.as_ref()) else { return Ok(None) };
+    match key.get_ref().split_once(':') {
+        Some(("file", path)) if !path.is_empty() => Ok(Some(format!("file:{}", folder.join(path).display()))),
+        Some(("env" | "credential", place)) if !place.is_empty() => Ok(Some(key.get_ref().clone())),
+        // Without the text: it may be the key itself.
+        _ => Err(Mistake::new(name, line(key.span().start), "`master_key` names no source".to_owned())
+            .hint("write file:PATH, env:NAME, or credential:NAME for one of systemd's")),
+    }
 }
 
 pub fn default_listen() -> SocketAddr {

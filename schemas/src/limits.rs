@@ -298,6 +298,8 @@ pub const PARKED_RUNS_MAX: u64 = 100_000;
 pub const PARKED_BYTES_MAX: u64 = 1024 * MIB;
 /// How long a parked run that nobody can take up any more, expired or lost, is still told of.
 pub const PARKED_TOLD_MS: u64 = 24 * 60 * 60 * 1_000;
+/// Rows of parked runs that nobody is told of any more: removed at once.
+pub const PARKED_SWEPT_AT_ONCE: u32 = 100;
 /// A tape, which is text.
 pub const TAPE_BYTES_MAX: usize = 8 * MIB as usize;
 /// Requests of a tenant to look at, continue, cancel and list runs: at once, and in a minute.

@@ -168,6 +168,7 @@ fn reason(host: &str) -> String {
         inline,
         tokens: vec![],
         state: None,
+        master_key: None,
         host: None,
         ceilings: CEILINGS,
         defaults: DEFAULTS,

@@ -9,7 +9,16 @@ use mayfly_schemas::limits::{CEILINGS, DEFAULTS};
 fn settings(rules: &str) -> Settings {
     let (_, text) = tenant_file("acme", rules);
     let inline = vec![Inline { file: "acme.toml".into(), text, folder: ".".into() }];
-    Settings { tenants: None, inline, tokens: vec![], state: None, host: None, ceilings: CEILINGS, defaults: DEFAULTS }
+    Settings {
+        tenants: None,
+        inline,
+        tokens: vec![],
+        state: None,
+        master_key: None,
+        host: None,
+        ceilings: CEILINGS,
+        defaults: DEFAULTS,
+    }
 }
 
 fn rule(name: &str, line: &str) -> String {

@@ -159,7 +159,16 @@ pub fn settings(
 pub fn inline(tenant_file: &str) -> Settings {
     let file = Inline { file: "built in".into(), text: tenant_file.into(), folder: PathBuf::new() };
     let (ceilings, defaults) = (CEILINGS, DEFAULTS);
-    Settings { tenants: None, inline: vec![file], tokens: Vec::new(), state: None, host: None, ceilings, defaults }
+    Settings {
+        tenants: None,
+        inline: vec![file],
+        tokens: Vec::new(),
+        state: None,
+        master_key: None,
+        host: None,
+        ceilings,
+        defaults,
+    }
 }
 
 fn only_tenant(settings: &Settings) -> Result<String, Failure> {

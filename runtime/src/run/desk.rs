@@ -28,6 +28,8 @@ pub struct Desk {
     told: Cell<(usize, usize)>,
     /// How often the run was parked.
     parked: Cell<u64>,
+    /// The store was asked to keep it, and did not.
+    unsure: Cell<bool>,
     tape: Option<Rc<Recorder>>,
 }
 
@@ -63,7 +65,16 @@ const PARK_AGAIN: Duration = Duration::from_secs(30);
 impl Desk {
     pub fn new(handle: Arc<RunHandle>, runs: Arc<Runs>, external: Externals, belongings: Belongings) -> Desk {
         let belongings = RefCell::new(belongings);
-        Desk { handle, runs, external, belongings, told: Cell::default(), parked: Cell::default(), tape: None }
+        Desk {
+            handle,
+            runs,
+            external,
+            belongings,
+            told: Cell::default(),
+            parked: Cell::default(),
+            unsure: Cell::default(),
+            tape: None,
+        }
     }
 
     /// Of a run that is recorded.
@@ -94,9 +105,9 @@ impl Desk {
         (belongings.checked, belongings.not_checked) = (checked, reason.map(str::to_owned));
     }
 
-    /// Whether the store has something of this run that is to be forgotten when it ends.
+    /// Whether the store may have something of this run that is to be forgotten when it ends.
     pub fn was_parked(&self) -> bool {
-        self.parked.get() > 0
+        self.parked.get() > 0 || self.unsure.get()
     }
 
     /// How long the run was paused in all.
@@ -222,7 +233,11 @@ impl Desk {
         }
         let stand = self.stand(pause, asks, calls);
         let refused = match self.packed(pause, engine, isolate, &stand, session) {
-            Ok(run) => session.park(&run).await.map(|()| run.sequence).map_err(|error| error.to_string()),
+            Ok(run) => {
+                let kept = session.park(&run).await;
+                self.unsure.set(kept.is_err());
+                kept.map(|()| run.sequence).map_err(|error| error.to_string())
+            }
             Err(why) => Err(why),
         };
         match refused {

@@ -270,9 +270,14 @@ pub(super) async fn begin(caller: &Caller<'_>, body: &[u8]) -> Result<Begun, Pro
             None => None,
         };
         let left = run::execute_checked(&own.shared.host, job, &own_session, Some(desk.clone()), told).await;
-        drop((own_session, permit));
+        drop(permit);
         ending.recorded(desk.recorded());
+        let (is_over, id) = (left.is_some(), ending.id().to_owned());
         ending.left(left);
+        drop(ending);
+        if is_over && desk.was_parked() {
+            parked::forget(&own_session, &id).await;
+        }
     });
     Ok(Begun { going, session, detached })
 }

@@ -205,7 +205,7 @@ fn a_reply_that_is_not_read_to_its_end_keeps_the_run_in_memory() {
     );
     let id = server.paused(&code, &["ask"])["id"].clone();
     assert!(server.says("a paused run could not be parked"));
-    assert_eq!(server.answer(&id, 1, Value::Null)["result"], 3_000_000);
+    assert_eq!(server.answer(&id, 2, Value::Null)["result"], 3_000_000);
 }
 
 #[test]
