@@ -49,7 +49,8 @@ pub fn park(
     transaction.execute(
         "INSERT INTO parked_runs VALUES (:tenant, :run, :sequence, :created, :expires, :gone, :engine, :script,
              0, '', 0, :bytes, :head, :rest, :image)
-         ON CONFLICT (tenant, run) DO UPDATE SET sequence = :sequence, expires_at_ms = :expires, gone_at_ms = :gone,
+         ON CONFLICT (tenant, run) DO UPDATE SET sequence = :sequence, created_at_ms = :created,
+             expires_at_ms = :expires, gone_at_ms = :gone,
              engine = :engine, state = 0, process = '', holder = 0, bytes = :bytes, head = :head, rest = :rest,
              image = :image",
         named_params! {
