@@ -47,6 +47,7 @@ mod gzip;
 mod mcp;
 mod messages;
 mod outgoing;
+mod patience;
 mod pool;
 mod record;
 mod redirect;

@@ -6,7 +6,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use zeroize::Zeroizing;
 
 const KEY_BYTES: usize = 32;
@@ -49,6 +49,8 @@ pub enum KeyError {
 pub struct KeySource {
     place: Option<Place>,
     key: OnceLock<MasterKey>,
+    /// Whoever reads or makes it, for all threads.
+    reading: Mutex<()>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,10 +74,14 @@ impl KeySource {
             }
             Some(_) => return Err(KeyError::Unknown),
         };
-        Ok(KeySource { place, key: OnceLock::new() })
+        Ok(KeySource { place, key: OnceLock::new(), reading: Mutex::default() })
     }
 
     pub fn key(&self) -> Result<&MasterKey, KeyError> {
+        if let Some(key) = self.key.get() {
+            return Ok(key);
+        }
+        let _one_at_a_time = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(key) = self.key.get() {
             return Ok(key);
         }
@@ -173,6 +179,17 @@ mod tests {
         let mode = std::fs::metadata(state.join(FILE)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(std::fs::read_dir(&state).unwrap().count(), 1, "nothing is left of making it");
+    }
+
+    #[test]
+    fn of_many_who_need_a_key_all_get_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = KeySource::new(None, Some(folder.path())).unwrap();
+        let keys: std::collections::HashSet<Vec<u8>> = std::thread::scope(|scope| {
+            let all: Vec<_> = (0..8).map(|_| scope.spawn(|| source.key().unwrap().expose().to_vec())).collect();
+            all.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        assert_eq!(keys.len(), 1);
     }
 
     #[test]

@@ -5,7 +5,6 @@
 
 use crate::ask::{Ask, Body};
 use crate::audit::Entry;
-use crate::body::Step;
 use crate::budget::Held;
 use crate::decide::decide;
 use crate::dial::dial;
@@ -14,8 +13,8 @@ use crate::failure::{Failure, Reason};
 use crate::lane::Lane;
 use crate::mcp;
 use crate::messages::{Fetch, ToolCall, read_call, read_fetch, write_outcome, write_refusal, write_response};
-use crate::outgoing::Progress;
 use crate::parked::{self, Hold};
+use crate::patience::{gather, in_time};
 use crate::record::Call;
 use crate::redirect;
 use crate::refusal::Refusal;
@@ -29,14 +28,11 @@ use crate::upload::Uploads;
 use bytes::{Bytes, BytesMut};
 use capnp::capability::Rc;
 use mayfly_schemas::bridge_capnp::{fetch_ask, parked_run, session};
-use mayfly_schemas::limits::{
-    BODY_GATHER_MS, BODY_INLINE_BYTES_MAX, BODY_PART_BYTES_MAX, REDIRECTS_MAX, STREAMS_OPEN_MAX,
-};
+use mayfly_schemas::limits::{BODY_INLINE_BYTES_MAX, BODY_PART_BYTES_MAX, REDIRECTS_MAX, STREAMS_OPEN_MAX};
 use std::cell::Cell;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -379,43 +375,4 @@ impl Arrived {
         let rest = place.map(|place| (body, place));
         Arrived { head, url, redirected, body: bytes, _held: held, rest }
     }
-}
-
-/// `None`: too late. The time of an upload starts anew with each part of it that the upstream takes; what is wrong with it
-/// ends the call.
-async fn in_time<T>(
-    call_ms: u64,
-    upload: Option<&Progress>,
-    work: impl Future<Output = Result<T, Failure>>,
-) -> Option<Result<T, Failure>> {
-    let Some(upload) = upload else {
-        return tokio::time::timeout(Duration::from_millis(call_ms), work).await.ok();
-    };
-    tokio::select! {
-        biased;
-        failure = upload.trouble() => Some(Err(failure)),
-        outcome = work => Some(outcome),
-        () = upload.stalled(call_ms) => None,
-    }
-}
-
-/// Waits for the body: for all of it, or in parts for as much of it as comes within a moment.
-async fn gather(body: &mut CleanBody, in_parts: bool) -> Result<(), Failure> {
-    let until = Instant::now() + Duration::from_millis(BODY_GATHER_MS);
-    let mut at_once = 0;
-    while !body.has_ended() {
-        if !in_parts {
-            let before = body.ready();
-            body.more_in_time().await?;
-            at_once += body.ready().saturating_sub(before);
-        } else if body.ready() >= BODY_INLINE_BYTES_MAX || body.more(until).await? == Step::Nothing {
-            return Ok(());
-        }
-        if at_once > BODY_PART_BYTES_MAX {
-            // Decompressing and searching need no waiting: others have their turn.
-            at_once = 0;
-            tokio::task::yield_now().await;
-        }
-    }
-    Ok(())
 }

@@ -277,9 +277,7 @@ impl Isolate {
                 + ledger.pending.values().filter(|known| **known == pending).count();
             match pending {
                 Pending::Timer if same >= ledger.limits.timers as usize => {
-                    let limit = ledger.limits.timers;
-                    let message = format!("the script has more than {limit} timers pending");
-                    return Ok(Err(RunError::limit(ErrorKind::CallLimit, message)));
+                    return Ok(Err(outcome::over("has more than", ledger.limits.timers, "timers pending")));
                 }
                 // The prelude reads and writes one part at a time of the two bodies of each call, and of the exchange.
                 Pending::Part if same > 2 * (ledger.limits.calls as usize + 1) => {
@@ -291,7 +289,7 @@ impl Isolate {
             return Ok(Ok(()));
         }
         if ledger.calls >= ledger.limits.calls {
-            return Ok(Err(over("calls", ledger.limits.calls)));
+            return Ok(Err(outcome::over("made more than", ledger.limits.calls, "calls")));
         }
         ledger.calls += 1;
         ledger.queued.push_back(Ask { number, call: ledger.calls, kind });
@@ -399,8 +397,4 @@ fn pending_of(kind: &AskKind) -> Pending {
         AskKind::Timer { .. } => Pending::Timer,
         AskKind::Read { .. } | AskKind::Write { .. } => Pending::Part,
     }
-}
-
-fn over(what: &str, limit: u32) -> RunError {
-    RunError::limit(ErrorKind::CallLimit, format!("the script made more than {limit} {what}"))
 }

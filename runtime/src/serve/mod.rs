@@ -4,6 +4,7 @@
 
 mod body;
 mod conditions;
+mod ending;
 mod events;
 mod hosts;
 mod http;

@@ -2,8 +2,9 @@
 //! May touch: the bridge, which keeps them; isolates.
 //! Security boundary: no; whose runs they are, the bridge says.
 
+use super::ending::Ending;
 use super::http::permit;
-use super::runs::{Caller, Ending, Power};
+use super::runs::{Caller, Power};
 use crate::bridge::{Admission, DoorError, Parked, ParkedHead, ParkedState, RefusedKind, Session};
 use crate::isolate::{ErrorKind, RunError};
 use crate::limits::LIST_ENTRIES_MAX;
@@ -168,12 +169,12 @@ impl Lying {
             let left = run::execute_parked(host, id.clone(), &tenant, kept, began, &session, desk.clone()).await;
             drop(permit);
             ending.recorded(desk.recorded());
-            let is_over = left.is_some();
-            ending.left(left);
-            drop(ending);
-            if is_over {
+            // Who is told of the end finds its place free.
+            if left.is_some() {
                 forget(&session, &id).await;
             }
+            drop(session);
+            ending.left(left);
         });
         // It pauses where it stood, or fails.
         let _ = paused.await;

@@ -2,6 +2,7 @@
 //! May touch: the request's body; isolates; the runs of this server.
 //! Security boundary: yes: whose runs they are, the bridge says. It is asked before anything about the request is told.
 
+use super::ending::Ending;
 use super::events;
 use super::http::{accepts_events, method_not_allowed, permit, read, still_serving, token};
 use super::parked::{self, Found};
@@ -10,10 +11,9 @@ use super::resume::go_on;
 use super::worker::Local;
 use crate::admit::{self, Admitted, Wishes};
 use crate::bridge::{Admission, Parked, Session};
-use crate::isolate::{ErrorKind, Logs, Outcome, RunError, Usage};
 use crate::limits::{HTTP_BODY_BYTES_MAX, HTTP_BODY_MS, TAPE_BYTES_MAX};
 use crate::respond::{self, Problem, ProblemKind, Reply, RunLine};
-use crate::run::{self, Belongings, Desk, New, RunHandle, RunObject, RunStatus, RunUsage, Runs, Stop, Told};
+use crate::run::{self, Belongings, Desk, New, RunHandle, RunStatus, Stop, Told};
 use crate::tape::{self, NotReplayed};
 use bytes::Bytes;
 use http::header::HeaderValue;
@@ -272,12 +272,11 @@ pub(super) async fn begin(caller: &Caller<'_>, body: &[u8]) -> Result<Begun, Pro
         let left = run::execute_checked(&own.shared.host, job, &own_session, Some(desk.clone()), told).await;
         drop(permit);
         ending.recorded(desk.recorded());
-        let (is_over, id) = (left.is_some(), ending.id().to_owned());
-        ending.left(left);
-        drop(ending);
-        if is_over && desk.was_parked() {
-            parked::forget(&own_session, &id).await;
+        if left.is_some() && desk.was_parked() {
+            parked::forget(&own_session, ending.id()).await;
         }
+        drop(own_session);
+        ending.left(left);
     });
     Ok(Begun { going, session, detached })
 }
@@ -316,55 +315,6 @@ async fn confirm(caller: &Caller<'_>, session: &Session, handle: &RunHandle) -> 
     handle.cancel("the token is not known any more");
     caller.local.shared.runs.forget(handle);
     Err(refused.into())
-}
-
-/// Tells how a run ended when it is dropped, however its task does.
-pub(super) struct Ending {
-    runs: Arc<Runs>,
-    handle: Arc<RunHandle>,
-    left: Option<Option<RunObject>>,
-}
-
-impl Ending {
-    pub fn new(runs: Arc<Runs>, handle: Arc<RunHandle>) -> Ending {
-        Ending { runs, handle, left: None }
-    }
-
-    /// Of a run that cannot even begin.
-    pub fn failed(runs: Arc<Runs>, handle: Arc<RunHandle>, error: RunError) -> Ending {
-        let object = failed(&handle, error);
-        Ending { runs, handle, left: Some(Some(object)) }
-    }
-
-    pub fn id(&self) -> &str {
-        &self.handle.id
-    }
-
-    pub fn recorded(&self, tape: Option<Bytes>) {
-        self.handle.keep_tape(tape);
-    }
-
-    /// How it ended; `None`: it was parked.
-    pub fn left(&mut self, left: Option<RunObject>) {
-        self.left = Some(left);
-    }
-}
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        let broke_down =
-            || failed(&self.handle, RunError::new(ErrorKind::Internal, "InternalError", "the run broke down"));
-        match self.left.take() {
-            Some(None) => {}
-            Some(Some(object)) => self.runs.end(&self.handle, object),
-            None => self.runs.end(&self.handle, broke_down()),
-        }
-    }
-}
-
-fn failed(handle: &RunHandle, error: RunError) -> RunObject {
-    let outcome = Outcome { result: Err(error), logs: Logs::default(), usage: Usage::default() };
-    RunObject::new(handle.id.clone(), outcome, Vec::new(), RunUsage::default())
 }
 
 /// The object of a run that is being cancelled: one more stop may come before the last. `None`: it is not here any more.

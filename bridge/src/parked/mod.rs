@@ -3,12 +3,14 @@
 //! Security boundary: yes. The tenant is the capability's own; no message names it. Nothing that the store gives back is
 //! believed before it has opened, and nothing opens but what was sealed for this run in this sequence.
 
+mod message;
+mod record;
+
 use crate::audit::{self, Entry};
 use crate::door::{self, Connection};
 use crate::lane::Shared;
 use crate::quota::Place as Seat;
 use crate::refusal::Refusal;
-use crate::seal::TenantKey;
 use crate::session::Session;
 use crate::store::StoreError;
 use crate::store::parked::{Head, Place, Row, State};
@@ -17,11 +19,10 @@ use crate::tokens::Role;
 use capnp::capability::Rc;
 use capnp_rpc::new_client;
 use mayfly_schemas::bridge_capnp::script_refusal::Kind;
-use mayfly_schemas::bridge_capnp::{bridge, park_outcome, parked_head, parked_run, parked_runs};
-use mayfly_schemas::limits::{
-    IDENTIFIER_BYTES_MAX, LIST_ENTRIES_MAX, PARKED_RUN_BYTES_MAX, PARKED_TOLD_MS, PAUSE_MS_MAX, RUN_REQUESTS_IN_FLIGHT,
-    RUN_REQUESTS_PER_MINUTE,
-};
+use mayfly_schemas::bridge_capnp::{bridge, park_outcome, parked_run, parked_runs};
+use mayfly_schemas::limits::{LIST_ENTRIES_MAX, PARKED_TOLD_MS, RUN_REQUESTS_IN_FLIGHT, RUN_REQUESTS_PER_MINUTE};
+use message::{read_run, write_head, write_run};
+use record::{open_head, open_row, seal_row, tenant_key};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -345,56 +346,6 @@ async fn record(
     shared.audit.record(entry).await;
 }
 
-fn tenant_key(shared: &Shared, tenant: &str) -> Result<TenantKey, Refusal> {
-    let master = shared.master_key.key().map_err(|error| {
-        tracing::error!(%error, "parked runs cannot be sealed");
-        Refusal::new(Kind::StoreUnavailable, "runs cannot be kept at the moment; the server's log says why")
-    })?;
-    TenantKey::of(master, tenant).map_err(|_| Refusal::new(Kind::Internal, "no key could be made"))
-}
-
-/// What a part of a record is bound to.
-fn bound<'a>(place: &'a Place, engine: &'a str, numbers: &'a [u8], part: &'static [u8]) -> [&'a [u8]; 5] {
-    [place.tenant.as_bytes(), place.run.as_bytes(), engine.as_bytes(), numbers, part]
-}
-
-fn numbers(sequence: u64, created_at_ms: u64, expires_at_ms: u64) -> Vec<u8> {
-    [sequence, created_at_ms, expires_at_ms].iter().flat_map(|number| number.to_le_bytes()).collect()
-}
-
-fn seal_row(key: &TenantKey, row: Row) -> Result<Row, Refusal> {
-    let numbers = numbers(row.sequence, row.created_at_ms, row.expires_at_ms);
-    let seal = |part, content: &[u8]| {
-        key.seal(&bound(&row.place, &row.engine, &numbers, part), content).map_err(|error| {
-            tracing::error!(%error, "a parked run could not be sealed");
-            Refusal::new(Kind::Internal, "the run could not be sealed")
-        })
-    };
-    let (head, rest, image) = (seal(b"head", &row.head)?, seal(b"rest", &row.rest)?, seal(b"image", &row.image)?);
-    Ok(Row { head, rest, image, ..row })
-}
-
-fn open_row(key: &TenantKey, row: Row) -> Result<Row, Refusal> {
-    let numbers = numbers(row.sequence, row.created_at_ms, row.expires_at_ms);
-    let open = |part, sealed: &[u8]| {
-        key.open(&bound(&row.place, &row.engine, &numbers, part), sealed).map_err(|error| {
-            tracing::error!(tenant = row.place.tenant, run = row.place.run, %error, "a parked run");
-            damaged()
-        })
-    };
-    let (head, rest, image) = (open(b"head", &row.head)?, open(b"rest", &row.rest)?, open(b"image", &row.image)?);
-    Ok(Row { head, rest, image, ..row })
-}
-
-fn open_head(shared: &Shared, tenant: &Tenant, head: &Head) -> Result<Vec<u8>, Refusal> {
-    let key = tenant_key(shared, &tenant.name)?;
-    let numbers = numbers(head.sequence, head.created_at_ms, head.expires_at_ms);
-    key.open(&bound(&head.place, &head.engine, &numbers, b"head"), &head.head).map_err(|error| {
-        tracing::error!(tenant = tenant.name, run = head.place.run, %error, "a parked run");
-        damaged()
-    })
-}
-
 fn damaged() -> Refusal {
     Refusal::new(Kind::Internal, "what was kept of the run cannot be read; the server's log says why")
 }
@@ -409,63 +360,6 @@ fn of_runs(error: StoreError) -> Refusal {
         StoreError::Conflict { .. } => Refusal::new(Kind::Changed, "the run is not there any more as it was"),
         other => other.into(),
     }
-}
-
-/// Within the bounds that the runtime holds too; it is not believed.
-fn read_run(asked: parked_run::Reader<'_>, tenant: &str, run: &str) -> Result<Result<Row, Refusal>, capnp::Error> {
-    let invalid = |detail: &str| Ok(Err(Refusal::new(Kind::Invalid, detail)));
-    let (head, rest, image) = (asked.get_head()?, asked.get_rest()?, asked.get_image()?);
-    let (engine, script) = (asked.get_engine()?.to_str()?, asked.get_script()?.to_str()?);
-    if asked.get_run()?.to_str()? != run {
-        return invalid("a session parks its own run");
-    }
-    if head.len() + rest.len() + image.len() > PARKED_RUN_BYTES_MAX {
-        return Ok(Err(Refusal::new(Kind::TooLarge, format!("a parked run may have {PARKED_RUN_BYTES_MAX} bytes"))));
-    }
-    if asked.get_sequence() == 0 || engine.len() > IDENTIFIER_BYTES_MAX || script.len() > IDENTIFIER_BYTES_MAX {
-        return invalid("this is no run that can be parked");
-    }
-    let expires_at_ms = asked.get_expires_at_ms().min(now_ms() + PAUSE_MS_MAX);
-    Ok(Ok(Row {
-        place: Place { tenant: tenant.to_owned(), run: run.to_owned() },
-        sequence: asked.get_sequence(),
-        created_at_ms: asked.get_created_at_ms(),
-        expires_at_ms,
-        gone_at_ms: expires_at_ms + PARKED_TOLD_MS,
-        engine: engine.to_owned(),
-        script: script.to_owned(),
-        head: head.to_vec(),
-        rest: rest.to_vec(),
-        image: image.to_vec(),
-    }))
-}
-
-fn write_run(mut to: parked_run::Builder<'_>, row: &Row) {
-    to.set_run(&row.place.run);
-    to.set_sequence(row.sequence);
-    to.set_created_at_ms(row.created_at_ms);
-    to.set_expires_at_ms(row.expires_at_ms);
-    to.set_engine(&row.engine);
-    to.set_script(&row.script);
-    to.set_head(&row.head);
-    to.set_rest(&row.rest);
-    to.set_image(&row.image);
-}
-
-fn write_head(mut to: parked_head::Builder<'_>, head: &Head) {
-    to.set_run(&head.place.run);
-    to.set_sequence(head.sequence);
-    to.set_created_at_ms(head.created_at_ms);
-    to.set_expires_at_ms(head.expires_at_ms);
-    to.set_engine(&head.engine);
-    to.set_script(&head.script);
-    to.set_head(&head.head);
-    to.set_state(match head.state {
-        State::Parked => parked_head::State::Parked,
-        State::Taken => parked_head::State::Taken,
-        State::Lost => parked_head::State::Lost,
-        State::Expired => parked_head::State::Expired,
-    });
 }
 
 pub fn write_outcome(mut to: park_outcome::Builder<'_>, outcome: Result<(), Refusal>) -> Answer {
