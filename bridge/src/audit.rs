@@ -45,6 +45,9 @@ pub struct Entry {
     /// Names of the credentials that were sent.
     pub credentials: Vec<String>,
     pub redirects: u32,
+    /// Of a run that leaves memory or comes back: `park`, `take`, `forget`.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub action: &'static str,
     /// Of a request that changes a stored script.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deploy: Option<Deploy>,

@@ -5,6 +5,7 @@
 use crate::deploy;
 use crate::explain::explain;
 use crate::lane::Lane;
+use crate::parked;
 use crate::quota::Full;
 use crate::session::{Origin, Session};
 use crate::tenants::Tenant;
@@ -177,6 +178,14 @@ impl bridge::Server for Door {
         tool_desk::answer(&self.connection.lane, &params, &mut results).await
     }
 
+    async fn open_parked(
+        self: Rc<Self>,
+        params: bridge::OpenParkedParams,
+        results: bridge::OpenParkedResults,
+    ) -> Result<(), capnp::Error> {
+        parked::open_parked(&self.connection, params, results).await
+    }
+
     async fn route_hosts(
         self: Rc<Self>,
         params: bridge::RouteHostsParams,
@@ -224,8 +233,7 @@ fn admit(now: &crate::reload::Snapshot, token: &[u8]) -> Result<Admitted, Refuse
         let detail = format!("a token of role {} may not run code; use one of role runner", role.word());
         return Err(Refused::new(refusal::Kind::Forbidden, detail));
     }
-    let entered = tenant.quota.enter(tenant.runs_in_flight, tenant.runs_per_minute, Instant::now());
-    let place = entered.map_err(|full| {
+    let place = enter_run(tenant).map_err(|full| {
         let (limit, value, after) = match full {
             Full::InFlight { retry_after } => ("runs_in_flight", tenant.runs_in_flight, retry_after),
             Full::PerMinute { retry_after } => ("runs_per_minute", tenant.runs_per_minute, retry_after),
@@ -235,6 +243,11 @@ fn admit(now: &crate::reload::Snapshot, token: &[u8]) -> Result<Admitted, Refuse
         Refused { retry_after_ms, ..Refused::new(refusal::Kind::Quota, detail) }
     })?;
     Ok((tenant.clone(), role, place))
+}
+
+/// A place for one more run of the tenant.
+pub fn enter_run(tenant: &Tenant) -> Result<crate::quota::Place, Full> {
+    tenant.quota.enter(tenant.runs_in_flight, tenant.runs_per_minute, Instant::now())
 }
 
 pub fn write_admission(mut admission: admission::Builder<'_>, tenant: &Tenant, role: Role, generation: u64) {

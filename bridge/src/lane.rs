@@ -8,6 +8,8 @@
 use crate::audit::Audit;
 use crate::budget::Budget;
 use crate::dial::Upstreams;
+use crate::master_key::KeySource;
+use crate::parked::Holds;
 use crate::reload::Directory;
 use crate::resolve::Lookup;
 use crate::shelf::Shelf;
@@ -25,6 +27,8 @@ pub struct Shared {
     pub directory: Directory,
     pub audit: Audit,
     pub shelf: Shelf,
+    pub master_key: KeySource,
+    pub holds: Holds,
     pub lookup: Lookup,
     pub roots: Arc<Roots>,
     pub budget: Arc<Budget>,

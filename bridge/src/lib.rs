@@ -24,8 +24,10 @@ mod server;
 
 mod deploy;
 mod master_key;
+mod parked;
 mod quota;
 mod refusal;
+mod seal;
 mod session;
 mod shelf;
 mod tokens;
@@ -46,6 +48,7 @@ mod gzip;
 mod mcp;
 mod messages;
 mod outgoing;
+mod patience;
 mod pool;
 mod record;
 mod redirect;

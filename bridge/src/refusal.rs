@@ -48,6 +48,11 @@ impl Refusal {
         Refusal { retry_after_ms, ..Refusal::new(Kind::Quota, detail) }
     }
 
+    /// The same once more.
+    pub fn again(&self) -> Refusal {
+        Refusal { kind: self.kind, detail: self.detail.clone(), retry_after_ms: self.retry_after_ms }
+    }
+
     /// A word for the audit.
     pub fn word(&self) -> &'static str {
         match self.kind {
@@ -80,18 +85,14 @@ impl From<StoreError> for Refusal {
             // What it was exactly stands in the log, written where it happened.
             StoreError::Unavailable(_) => later(Refusal::new(
                 Kind::StoreUnavailable,
-                "the store of scripts does not work at the moment: no write is acknowledged; the server's log says why",
+                "the store does not work at the moment: no write is acknowledged; the server's log says why",
             )),
             StoreError::Corrupt(_) => later(Refusal::new(
                 Kind::StoreUnavailable,
-                "the store of scripts is damaged: no write is acknowledged; the server's log says where",
+                "the store is damaged: no write is acknowledged; the server's log says where",
             )),
-            StoreError::Full(_) => {
-                Refusal::new(Kind::StoreFull, "the store of scripts has no room left: nothing was stored")
-            }
-            StoreError::Overloaded => {
-                later(Refusal::new(Kind::Overloaded, "too many requests wait for the store of scripts"))
-            }
+            StoreError::Full(_) => Refusal::new(Kind::StoreFull, "the store has no room left: nothing was stored"),
+            StoreError::Overloaded => later(Refusal::new(Kind::Overloaded, "too many requests wait for the store")),
             StoreError::Conflict { current: Some(version) } => {
                 Refusal::new(Kind::Condition, format!("the current version is {version}: nothing was changed"))
             }

@@ -7,7 +7,9 @@
 use crate::audit::Audit;
 use crate::door;
 use crate::lane::{Lane, Shared};
+use crate::master_key::{KeyError, KeySource};
 use crate::mcp::Hub;
+use crate::parked::{self, Holds};
 use crate::reload::Directory;
 use crate::resolve::{self, Lookup};
 use crate::settings::Settings;
@@ -32,6 +34,8 @@ pub enum Error {
     Audit(std::io::Error),
     #[error("the store cannot be started: {0}")]
     Store(std::io::Error),
+    #[error(transparent)]
+    MasterKey(#[from] KeyError),
     #[error("a thread of the bridge cannot start: {0}")]
     Thread(std::io::Error),
 }
@@ -62,7 +66,11 @@ pub async fn serve_in(
     let listener = tokio::net::UnixListener::from_std(listener).map_err(Error::Socket)?;
     let (audit, writer) = Audit::start(settings.state.as_deref()).map_err(Error::Audit)?;
     let store = store::open(settings.state.as_deref()).map_err(Error::Store)?;
+    let master_key = KeySource::new(settings.master_key.as_deref(), settings.state.as_deref())?;
+    let (holds, mut losing) = Holds::new();
     let shared = Arc::new(Shared {
+        master_key,
+        holds,
         shelf: Shelf::new(store).map_err(Error::Store)?,
         trace_upstreams: settings.trace_upstreams,
         directory: Directory::load(settings),
@@ -79,6 +87,7 @@ pub async fn serve_in(
     tokio::select! {
         never = accept(&listener, &threads) => match never {},
         never = reload(shared.clone(), &hub) => match never {},
+        () = parked::lose(&shared, &mut losing) => {}
         () = stop => {}
     }
     hub.stop();

@@ -5,7 +5,6 @@
 
 use crate::ask::{Ask, Body};
 use crate::audit::Entry;
-use crate::body::Step;
 use crate::budget::Held;
 use crate::decide::decide;
 use crate::dial::dial;
@@ -14,9 +13,11 @@ use crate::failure::{Failure, Reason};
 use crate::lane::Lane;
 use crate::mcp;
 use crate::messages::{Fetch, ToolCall, read_call, read_fetch, write_outcome, write_refusal, write_response};
-use crate::outgoing::Progress;
+use crate::parked::{self, Hold};
+use crate::patience::{gather, in_time};
 use crate::record::Call;
 use crate::redirect;
+use crate::refusal::Refusal;
 use crate::resolve::pin;
 use crate::scrub::{CleanBody, CleanHead, scrub};
 use crate::sign::sign;
@@ -26,16 +27,13 @@ use crate::tool_call;
 use crate::upload::Uploads;
 use bytes::{Bytes, BytesMut};
 use capnp::capability::Rc;
-use mayfly_schemas::bridge_capnp::{fetch_ask, session};
-use mayfly_schemas::limits::{
-    BODY_GATHER_MS, BODY_INLINE_BYTES_MAX, BODY_PART_BYTES_MAX, REDIRECTS_MAX, STREAMS_OPEN_MAX,
-};
+use mayfly_schemas::bridge_capnp::{fetch_ask, parked_run, session};
+use mayfly_schemas::limits::{BODY_INLINE_BYTES_MAX, BODY_PART_BYTES_MAX, REDIRECTS_MAX, STREAMS_OPEN_MAX};
 use mayfly_schemas::trace::Trace;
 use std::cell::Cell;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -44,6 +42,8 @@ pub struct Session {
     run: std::rc::Rc<Run>,
     connection: std::rc::Rc<Connection>,
     seat: u64,
+    /// Of a run that was taken up; in one hand at a time.
+    hold: tokio::sync::Mutex<Option<Hold>>,
 }
 
 impl Drop for Session {
@@ -90,7 +90,13 @@ impl Session {
         let (calls, calls_in_flight, streams) = (Cell::new(0), Cell::new(0), std::rc::Rc::default());
         let uploads = Uploads::new(tenant.ceilings.calls, lane.shared.budget.clone(), released.clone());
         let run = Run { lane, tenant, origin, calls, calls_in_flight, streams, uploads, released };
-        Session { run: std::rc::Rc::new(run), connection, seat }
+        Session { run: std::rc::Rc::new(run), connection, seat, hold: tokio::sync::Mutex::default() }
+    }
+
+    /// Of a run that was taken up.
+    pub fn holding(mut self, hold: Hold) -> Session {
+        *self.hold.get_mut() = Some(hold);
+        self
     }
 }
 
@@ -155,6 +161,34 @@ impl session::Server for Session {
         drop(params);
         results.get().set_taken(uploads.put(call, bytes, end).await);
         Ok(())
+    }
+
+    async fn park(
+        self: Rc<Self>,
+        params: session::ParkParams,
+        mut results: session::ParkResults,
+    ) -> Result<(), capnp::Error> {
+        let kept = self.parks(params.get()?.get_run()?).await?;
+        parked::write_outcome(results.get().init_outcome(), kept)
+    }
+
+    async fn ended(
+        self: Rc<Self>,
+        _: session::EndedParams,
+        mut results: session::EndedResults,
+    ) -> Result<(), capnp::Error> {
+        let ended = parked::end(&self.run.lane.shared, &mut *self.hold.lock().await).await;
+        parked::write_outcome(results.get().init_outcome(), ended)
+    }
+}
+
+impl Session {
+    async fn parks(&self, asked: parked_run::Reader<'_>) -> Result<Result<(), Refusal>, capnp::Error> {
+        let mut held = self.hold.lock().await;
+        let about = (self.run.origin.run.as_str(), self.run.origin.request_id.as_str());
+        let (kept, left) = parked::park(&self.run.lane.shared, &self.run.tenant, about, held.take(), asked).await?;
+        *held = left;
+        Ok(kept)
     }
 }
 
@@ -346,43 +380,4 @@ impl Arrived {
         let rest = place.map(|place| (body, place));
         Arrived { head, url, redirected, body: bytes, _held: held, rest }
     }
-}
-
-/// `None`: too late. The time of an upload starts anew with each part of it that the upstream takes; what is wrong with it
-/// ends the call.
-async fn in_time<T>(
-    call_ms: u64,
-    upload: Option<&Progress>,
-    work: impl Future<Output = Result<T, Failure>>,
-) -> Option<Result<T, Failure>> {
-    let Some(upload) = upload else {
-        return tokio::time::timeout(Duration::from_millis(call_ms), work).await.ok();
-    };
-    tokio::select! {
-        biased;
-        failure = upload.trouble() => Some(Err(failure)),
-        outcome = work => Some(outcome),
-        () = upload.stalled(call_ms) => None,
-    }
-}
-
-/// Waits for the body: for all of it, or in parts for as much of it as comes within a moment.
-async fn gather(body: &mut CleanBody, in_parts: bool) -> Result<(), Failure> {
-    let until = Instant::now() + Duration::from_millis(BODY_GATHER_MS);
-    let mut at_once = 0;
-    while !body.has_ended() {
-        if !in_parts {
-            let before = body.ready();
-            body.more_in_time().await?;
-            at_once += body.ready().saturating_sub(before);
-        } else if body.ready() >= BODY_INLINE_BYTES_MAX || body.more(until).await? == Step::Nothing {
-            return Ok(());
-        }
-        if at_once > BODY_PART_BYTES_MAX {
-            // Decompressing and searching need no waiting: others have their turn.
-            at_once = 0;
-            tokio::task::yield_now().await;
-        }
-    }
-    Ok(())
 }

@@ -21,6 +21,8 @@ use std::time::Duration;
 pub struct Stored {
     /// Of requests to `/v1/scripts`.
     pub quota: Arc<Quota>,
+    /// Of requests about runs.
+    pub run_quota: Arc<Quota>,
     writes: AtomicU64,
 }
 

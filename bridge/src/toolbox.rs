@@ -3,7 +3,7 @@
 //! Security boundary: yes; importing a set grants what its own operations reach, with its own credential, and nothing else.
 
 use crate::fields::{At, Reading, Table};
-use crate::mcp::{self, Place, Server};
+use crate::mcp::{self, Server};
 use crate::patterns::Pattern;
 use crate::secret::Secret;
 use crate::tenants::{Credential, Rule, check_rule, credential_of};
@@ -142,10 +142,11 @@ impl Toolbox {
     pub fn rights<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (String, Arc<Rule>)> + 'a {
         let own = self.grants.iter().filter(move |((set, _), _)| set == name);
         let own = own.map(|((_, base), rule)| (base.clone(), rule.clone()));
-        own.chain(self.servers().filter(move |server| server.name == name).filter_map(|server| match &server.place {
-            Place::Http { url, rule } => Some((url.clone(), rule.clone())),
-            Place::Command(_) => None,
-        }))
+        own.chain(
+            self.servers()
+                .filter(move |server| server.name == name)
+                .filter_map(|server| server.reach().map(|(url, rule)| (url.to_owned(), rule.clone()))),
+        )
     }
 
     /// What the set of this tool grants to its own operations.

@@ -18,7 +18,6 @@ use mayfly_schemas::names::is_script_name;
 use sha2::{Digest, Sha256};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
 
 /// Whose script a request is for, and whether everybody may call it.
 struct Target {
@@ -211,9 +210,7 @@ fn known(digests: capnp::data_list::Reader<'_>) -> Result<Vec<Vec<u8>>, capnp::E
 
 fn enter(tenant: &Tenant) -> Result<Place, Refusal> {
     let (in_flight, per_minute) = (tenant.runs_in_flight, tenant.runs_per_minute);
-    tenant
-        .quota
-        .enter(in_flight, per_minute, Instant::now())
+    door::enter_run(tenant)
         .map_err(|full| Refusal::quota(tenant, full, ("runs_in_flight", in_flight), ("runs_per_minute", per_minute)))
 }
 

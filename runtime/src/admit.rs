@@ -13,12 +13,14 @@ use crate::bridge::{Admission, Bridge, Session};
 use crate::prepare::{ModuleText, Script};
 use crate::respond::Problem;
 use crate::run::{ExternalAsked, Externals};
+use crate::tape::Recorder;
 use mayfly_schemas::limits::{LimitsAsked, MODULE_NAME_BYTES_MAX, SCRIPT_MODULES_MAX};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// A run that may start. Its session was opened with the caller's token, and answers for it before the run is told.
@@ -31,8 +33,9 @@ pub struct Admitted {
 /// What the caller wants of a run beside its result.
 #[derive(Default)]
 pub(crate) struct Wishes {
-    /// Tools that the caller answers.
+    /// Tools that the caller answers, and how it declared them.
     pub external: Externals,
+    pub declared: Vec<ExternalAsked>,
     /// Whether its types are checked before it runs.
     pub check: bool,
     /// `wait: false`: the run goes on when nobody waits for it.
@@ -60,6 +63,9 @@ pub struct RunRequest {
     check: bool,
     #[serde(default)]
     wait: Option<bool>,
+    /// Whether a tape is kept with the run.
+    #[serde(default)]
+    record: bool,
 }
 
 /// How long an admission is believed while its confirmation is on its way.
@@ -90,10 +96,10 @@ pub async fn admit(
     };
     // The body is looked at only now: to whom a token is unknown, nothing about it is told.
     let mut request: RunRequest = read(body)?;
-    let external = Externals::read(std::mem::take(&mut request.external), &admission.tools);
-    let external = external.map_err(Problem::bad_request)?;
+    let declared = std::mem::take(&mut request.external);
+    let external = Externals::read(declared.clone(), &admission.tools).map_err(Problem::bad_request)?;
     let (check, detached) = (request.check, request.wait == Some(false));
-    let wishes = Wishes { external, check, detached, script: request.script.clone() };
+    let wishes = Wishes { external, declared, check, detached, script: request.script.clone() };
     let stored = match &request.script {
         Some(name) => Some(texts.stored(bridge, &admission.tenant, token, name).await?),
         None => None,
@@ -138,7 +144,8 @@ impl RunRequest {
             true => admission.tools.clone(),
             false => admission.tools.split(' ').chain(globals).collect::<Vec<_>>().join(" ").into(),
         };
-        Ok(crate::run::Job { id, tenant, tools, script, asked, limits, began })
+        let tape = self.record.then(Rc::<Recorder>::default);
+        Ok(crate::run::Job { id, tenant, tools, script, asked, limits, began, tape })
     }
 }
 

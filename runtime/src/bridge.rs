@@ -2,11 +2,13 @@
 //! May touch: the connection to the bridge; the runtime's only way out.
 //! Security boundary: it is the runtime's side of one. Nothing secret comes through it towards us.
 
+mod parked;
 mod scripts;
 mod stored;
 mod tools;
 mod translate;
 
+pub use parked::{Parked, ParkedHead, ParkedRun, ParkedState};
 pub use scripts::{
     AdmittedScript, Condition, OpenScript, RouteHosts, ScriptContent, ScriptInfo, Scripts, Tags, Target, Written,
 };

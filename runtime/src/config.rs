@@ -3,10 +3,13 @@
 //! Security boundary: no; operators write it.
 
 use crate::lockdown::Mode;
-use mayfly_schemas::limits::{CEILINGS, DEFAULTS, Limits, LimitsAsked, PAUSE_MS};
+use mayfly_schemas::limits::{
+    CEILINGS, DEFAULTS, Limits, LimitsAsked, PARK_AFTER_MS, PAUSE_DEFAULT_MS, PAUSE_IN_MEMORY_MS, PAUSE_MS_MAX,
+};
 use mayfly_schemas::strict::{self, Mistake};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 
@@ -32,10 +35,18 @@ pub struct Config {
     pub checker_command: Option<PathBuf>,
     /// What happens where the machine lacks a layer of the lock-down.
     pub lockdown: Mode,
-    /// How long a run stays paused before it is cancelled.
-    pub pause_ms: u64,
+    pub pauses: Pauses,
     pub ceilings: Limits,
     pub defaults: Limits,
+}
+
+/// Runs that wait for their caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pauses {
+    /// How long one waits before it is parked.
+    pub park_after_ms: u64,
+    /// How long it waits in all before it is cancelled.
+    pub pause_ms: u64,
 }
 
 #[derive(Deserialize)]
@@ -71,6 +82,7 @@ struct CheckerTable {
 #[serde(deny_unknown_fields)]
 struct RuntimeTable {
     lockdown: Option<Mode>,
+    park_after_ms: Option<Spanned<u64>>,
     pause_ms: Option<Spanned<u64>>,
 }
 
@@ -124,23 +136,45 @@ impl Config {
             bridge_socket: file.bridge.and_then(|bridge| bridge.socket).map(|socket| folder.join(socket)),
             checker_command: file.checker.and_then(|checker| checker.command).map(|command| folder.join(command)),
             lockdown: file.runtime.as_ref().and_then(|runtime| runtime.lockdown).unwrap_or_default(),
-            pause_ms: pause_ms(name, file.runtime.and_then(|runtime| runtime.pause_ms), line)?,
+            pauses: Pauses {
+                park_after_ms: within(
+                    name,
+                    "park_after_ms",
+                    file.runtime.as_ref().and_then(|runtime| runtime.park_after_ms.as_ref()),
+                    0..=PAUSE_IN_MEMORY_MS,
+                    PARK_AFTER_MS,
+                    line,
+                )?,
+                pause_ms: within(
+                    name,
+                    "pause_ms",
+                    file.runtime.as_ref().and_then(|runtime| runtime.pause_ms.as_ref()),
+                    1..=PAUSE_MS_MAX,
+                    PAUSE_DEFAULT_MS,
+                    line,
+                )?,
+            },
             defaults: limits(&file.defaults, DEFAULTS, &ceilings)?,
             ceilings,
         })
     }
 }
 
-fn pause_ms(name: &str, asked: Option<Spanned<u64>>, line: impl Fn(usize) -> usize) -> Result<u64, Mistake> {
-    let Some(asked) = asked else { return Ok(PAUSE_MS) };
-    match *asked.get_ref() {
-        wanted @ 1..=PAUSE_MS => Ok(wanted),
-        wanted => {
-            let mistake =
-                Mistake::new(name, line(asked.span().start), format!("`pause_ms`: {wanted} is too long or nothing"));
-            Err(mistake.hint(format!("use 1 to {PAUSE_MS}: paused runs wait in memory")))
-        }
+fn within(
+    name: &str,
+    key: &str,
+    asked: Option<&Spanned<u64>>,
+    range: RangeInclusive<u64>,
+    default: u64,
+    line: impl Fn(usize) -> usize,
+) -> Result<u64, Mistake> {
+    let Some(asked) = asked else { return Ok(default) };
+    let wanted = *asked.get_ref();
+    if range.contains(&wanted) {
+        return Ok(wanted);
     }
+    let mistake = Mistake::new(name, line(asked.span().start), format!("`{key}`: {wanted} is out of range"));
+    Err(mistake.hint(format!("use {} to {}", range.start(), range.end())))
 }
 
 /// A path starts at the folder of the file, and is read by a process that starts elsewhere.

@@ -13,6 +13,7 @@ pub mod respond;
 pub mod run;
 mod seldom;
 pub mod serve;
+pub mod tape;
 pub mod trace;
 
 pub mod config;

@@ -7,7 +7,7 @@ mod scripts;
 mod tools;
 mod triggered;
 
-pub use runs::{begun, listed_runs, not_resumed, run, run_events};
+pub use runs::{RunLine, begun, compared, listed_runs, not_resumed, run, run_events, tape};
 pub use scripts::{listed_scripts, listed_versions, not_modified, removed, stored, written};
 pub use tools::{accepted, events, found_tools, message, types};
 pub use triggered::{Audience, drop_hop_by_hop, scripted, unanswered};

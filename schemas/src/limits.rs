@@ -284,8 +284,10 @@ pub const PAUSED_BYTES_MAX: u64 = 256 * MIB;
 /// Paused runs of one server, and their memory: each keeps its isolate, and half of those are for runs that run.
 pub const PAUSED_ALL_RUNS_MAX: usize = ISOLATES_MAX as usize / 2;
 pub const PAUSED_ALL_BYTES_MAX: u64 = 2048 * MIB;
-/// How long a run stays paused before it is cancelled, when the configuration does not say less.
-pub const PAUSE_MS: u64 = 15 * 60 * 1_000;
+/// How long a run stays paused before it is cancelled: by default, at most, and one that could not be parked.
+pub const PAUSE_DEFAULT_MS: u64 = 24 * 60 * 60 * 1_000;
+pub const PAUSE_MS_MAX: u64 = 30 * 24 * 60 * 60 * 1_000;
+pub const PAUSE_IN_MEMORY_MS: u64 = 15 * 60 * 1_000;
 /// Ended runs that can still be looked at: of a tenant, their run objects as JSON, those of all tenants, and for how long.
 pub const RUNS_KEPT_MAX: usize = 1_000;
 pub const RUNS_KEPT_BYTES_MAX: u64 = 16 * MIB;
@@ -303,6 +305,10 @@ pub const PARKED_RUNS_MAX: u64 = 100_000;
 pub const PARKED_BYTES_MAX: u64 = 1024 * MIB;
 /// How long a parked run that nobody can take up any more, expired or lost, is still told of.
 pub const PARKED_TOLD_MS: u64 = 24 * 60 * 60 * 1_000;
+/// Rows of parked runs that nobody is told of any more: removed at once.
+pub const PARKED_SWEPT_AT_ONCE: u32 = 100;
+/// A tape, which is text.
+pub const TAPE_BYTES_MAX: usize = 8 * MIB as usize;
 /// Requests of a tenant to look at, continue, cancel and list runs: at once, and in a minute.
 pub const RUN_REQUESTS_IN_FLIGHT: u32 = 64;
 pub const RUN_REQUESTS_PER_MINUTE: u32 = 12_000;

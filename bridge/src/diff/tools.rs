@@ -22,6 +22,7 @@ pub fn compare(report: &mut Report<'_>, old: &Version, new: &Version) {
             Some(known) => {
                 operations(report, name, &old.tenant.toolbox, &new.tenant.toolbox);
                 keys(report, name, known, table);
+                documents(report, name, known, table);
                 approvals(report, name, known, table);
             }
         }
@@ -44,9 +45,26 @@ fn what(toolbox: &Toolbox, name: &str, table: &Table) -> String {
     if let Some(server) = of_server("mcp").or_else(|| of_server("mcp_command")) {
         return server;
     }
+    if let Some(url) = remote(table) {
+        return format!("whatever the document {url} lists");
+    }
     let operations = fingerprints(toolbox, name);
     let paths: Vec<&str> = operations.keys().map(String::as_str).collect();
     listed(&paths)
+}
+
+/// The URL of a document that is read over the network, whose operations nobody knows here.
+fn remote(table: &Table) -> Option<&str> {
+    table.get("openapi").and_then(Value::as_str).filter(|place| place.contains("://"))
+}
+
+fn documents(report: &mut Report<'_>, name: &str, old: &Table, new: &Table) {
+    if let Some(url) = remote(new)
+        && (remote(old) != Some(url) || old.get("base") != new.get("base"))
+    {
+        let base = new.get("base").and_then(Value::as_str).unwrap_or_default();
+        report.gained("tools", format!("tools \"{name}\" are whatever the document {url} lists, at {base}"));
+    }
 }
 
 /// Each operation with all that decides what it sends.
@@ -125,6 +143,24 @@ fn rights(report: &mut Report<'_>, name: &str, old: &Version, new: &Version) {
 mod tests {
     use super::*;
     use crate::diff::Difference;
+
+    #[test]
+    fn what_a_document_at_another_url_or_with_another_base_lists_is_gained() {
+        let table = |url: &str, base: &str| -> Table {
+            toml::from_str(&format!("openapi = \"{url}\"\nbase = \"{base}\"")).unwrap()
+        };
+        let (url, base) = ("https://a.example/api.json", "https://a.example/v1");
+        for (other, gained) in [
+            (table(url, base), 0),
+            (table("https://b.example/api.json", base), 1),
+            (table(url, "https://a.example"), 1),
+            (toml::from_str("openapi = \"api.json\"").unwrap(), 0),
+        ] {
+            let mut report = Report { tenant: "t", found: Difference::default() };
+            documents(&mut report, "shop", &table(url, base), &other);
+            assert_eq!(report.found.gained.len(), gained, "{other}");
+        }
+    }
 
     #[test]
     fn a_call_that_needs_no_approval_any_more_is_gained() {

@@ -2,6 +2,7 @@
 //! May touch: nothing.
 //! Security boundary: no. `mayfly run` has no folder of its own, and makes none.
 
+use super::parked::{Head, ParkedRuns, Place, Row};
 use super::scripts::{Author, Condition, Content, Digest, Info, Key, Scripts, Written};
 use super::{Pending, Store, StoreError};
 use futures::FutureExt;
@@ -14,6 +15,36 @@ impl Store for Absent {}
 
 fn refuse<T: Send + 'static>() -> Pending<'static, T> {
     ready(Err(StoreError::Unavailable("this bridge was started without a `state` folder".into()))).boxed()
+}
+
+impl ParkedRuns for Absent {
+    fn park(&self, _: Row, _: u64, _: u64) -> Pending<'_, ()> {
+        refuse()
+    }
+
+    fn look(&self, _: Place, _: u64) -> Pending<'_, Option<Head>> {
+        ready(Ok(None)).boxed()
+    }
+
+    fn take(&self, _: Place, _: u64, _: u64, _: u64) -> Pending<'_, Row> {
+        refuse()
+    }
+
+    fn forget(&self, _: Place, _: u64) -> Pending<'_, ()> {
+        refuse()
+    }
+
+    fn end(&self, _: Place, _: u64) -> Pending<'_, ()> {
+        ready(Ok(())).boxed()
+    }
+
+    fn lose(&self, _: Place, _: u64, _: u64) -> Pending<'_, ()> {
+        ready(Ok(())).boxed()
+    }
+
+    fn list_parked(&self, _: String, _: String, _: u32, _: u64) -> Pending<'_, Vec<Head>> {
+        ready(Ok(Vec::new())).boxed()
+    }
 }
 
 impl Scripts for Absent {

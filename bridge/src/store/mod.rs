@@ -10,18 +10,20 @@
 //! - Every wait ends (`limits::STORE_WAIT_MS`), and every queue is bounded.
 
 mod absent;
+pub mod parked;
 pub mod scripts;
 pub mod sqlite;
 
 use futures::future::BoxFuture;
+use parked::ParkedRuns;
 use scripts::Scripts;
 use std::path::Path;
 use std::sync::Arc;
 
 pub use sqlite::make_folder;
 
-/// Everything durable. What else a back end comes to keep is another trait beside `Scripts`.
-pub trait Store: Scripts {}
+/// Everything durable. What else a back end comes to keep is another trait beside these.
+pub trait Store: Scripts + ParkedRuns {}
 
 pub type Pending<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 

@@ -3,6 +3,7 @@
 //! Security boundary: no; who may ask for what is decided before, in `deploy.rs` and `trigger.rs`.
 
 use super::Pending;
+use mayfly_schemas::limits::{PARKED_BYTES_MAX, PARKED_RUNS_MAX};
 use mayfly_schemas::limits::{SCRIPT_VERSIONS_BYTES_MAX, SCRIPT_VERSIONS_MAX, SCRIPTS_BYTES_MAX, SCRIPTS_MAX};
 use mayfly_schemas::names::entity_tag;
 use sha2::{Digest as _, Sha256};
@@ -102,6 +103,9 @@ pub struct Bounds {
     pub scripts_bytes: u64,
     pub versions: u64,
     pub versions_bytes: u64,
+    /// Parked runs, and what is kept of them.
+    pub parked: u64,
+    pub parked_bytes: u64,
 }
 
 impl Default for Bounds {
@@ -111,6 +115,8 @@ impl Default for Bounds {
             scripts_bytes: SCRIPTS_BYTES_MAX,
             versions: SCRIPT_VERSIONS_MAX,
             versions_bytes: SCRIPT_VERSIONS_BYTES_MAX,
+            parked: PARKED_RUNS_MAX,
+            parked_bytes: PARKED_BYTES_MAX,
         }
     }
 }

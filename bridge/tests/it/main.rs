@@ -14,6 +14,7 @@ mod fetch;
 mod hostile;
 mod mcp;
 mod mcp_children;
+mod parked;
 mod policy;
 mod policy_diff;
 mod redirects;

@@ -45,7 +45,7 @@ fn demo() -> Result<ExitCode, Failure> {
     eprintln!("  isolate  a fresh Wasm instance: no key, no socket, no file\n");
     let settings = inline(&TENANT.replace(EXAMPLE_ADDRESS, &api.address.to_string()));
     let input = serde_json::json!({ "api": format!("http://{}", api.address) }).to_string();
-    let object = run_once(settings, "shop", Script::single(SCRIPT), input, &[(KEY_VARIABLE, &key)])?;
+    let object = run_once(settings, "shop", Script::single(SCRIPT), input, &[(KEY_VARIABLE, &key)], None)?;
     report::logs(&object, paint);
     report::error(&object, paint);
     eprintln!();

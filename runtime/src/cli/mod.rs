@@ -13,6 +13,7 @@ mod findings;
 mod paint;
 mod policy;
 mod policy_diff;
+mod replay;
 mod report;
 mod run;
 mod runtime;
@@ -42,6 +43,8 @@ struct CommandLine {
 pub enum Command {
     /// Run one script here and now, bridge included
     Run(run::Arguments),
+    /// Run a tape again, without network or credentials, and compare
+    Replay(replay::Arguments),
     /// Check a script's types against what its tenant's scripts may call
     Check(check::Arguments),
     /// Print the TypeScript declarations of what a tenant's scripts may call
@@ -82,6 +85,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, E
 pub fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Run(arguments) => run::run(arguments),
+        Command::Replay(arguments) => replay::run(arguments),
         Command::Check(arguments) => check::run(arguments),
         Command::Types(arguments) => types::run(arguments),
         Command::Checker(arguments) => checker::run(arguments),

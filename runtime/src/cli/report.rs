@@ -103,6 +103,10 @@ pub fn calls(object: &RunObject, paint: Paint) {
     }
 }
 
+pub fn paint_for_stdout() -> Paint {
+    Paint(paint::wanted(std::io::stdout().is_terminal()))
+}
+
 pub fn paint_for_stderr() -> Paint {
     Paint(paint::wanted(std::io::stderr().is_terminal()))
 }

@@ -8,13 +8,15 @@ use super::{executor, report, setup};
 use mayfly::bridge::{Bridge, Door, DoorError};
 use mayfly::config::Config;
 use mayfly::isolate::{Engine, EngineOptions};
-use mayfly::limits::{CEILINGS, DEFAULTS, HTTP_BODY_BYTES_MAX};
+use mayfly::limits::{CEILINGS, DEFAULTS, HTTP_BODY_BYTES_MAX, TAPE_BYTES_MAX};
 use mayfly::prepare::Script;
 use mayfly::run::{Asked, Host, Job, RunObject, execute};
+use mayfly::tape::Recorder;
 use mayfly_bridge::{ExtraToken, Inline, Role, Settings};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::time::Instant;
 
 #[derive(clap::Args)]
@@ -30,6 +32,9 @@ pub struct Arguments {
     /// Whose rules hold; may be left out where there is one tenant
     #[arg(long, value_name = "NAME")]
     tenant: Option<String>,
+    /// Write a tape of the run here, for `mayfly replay`
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
     /// Print the whole run object instead of the result
     #[arg(long)]
     json: bool,
@@ -44,7 +49,11 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     let input = read_input(&arguments.input)?;
     let (settings, tenant, _) =
         settings(arguments.script.parent(), arguments.config.as_deref(), arguments.tenant.as_deref())?;
-    let object = run_once(settings, &tenant, Script::single(source), input, &[])?;
+    let tape = arguments.record.as_ref().map(|_| Rc::<Recorder>::default());
+    let object = run_once(settings, &tenant, Script::single(source), input, &[], tape.clone())?;
+    if let (Some(file), Some(tape)) = (&arguments.record, tape) {
+        write_tape(file, &tape)?;
+    }
     match arguments.json {
         true => println!("{}", serde_json::to_string(&object).map_err(|error| Failure::fault("run object", error))?),
         false => {
@@ -65,6 +74,7 @@ pub fn run_once(
     script: Script,
     input: String,
     environment: &[(&str, &str)],
+    tape: Option<Rc<Recorder>>,
 ) -> Result<RunObject, Failure> {
     let (token, sha256) = mayfly_bridge::new_token();
     settings.tokens.push(ExtraToken { tenant: tenant.to_owned(), sha256, role: Role::Runner });
@@ -79,7 +89,7 @@ pub fn run_once(
     let local = tokio::task::LocalSet::new();
     local.block_on(&executor()?, async {
         tokio::select! {
-            object = one_run(Host::new(engine), &bridge, &token, script, input) => object,
+            object = one_run(Host::new(engine), &bridge, &token, script, input, tape) => object,
             () = setup::stop_signal() => Err(Failure::Usage(vec!["interrupted".into()])),
         }
     })
@@ -91,6 +101,7 @@ async fn one_run(
     token: &str,
     script: Script,
     input: String,
+    tape: Option<Rc<Recorder>>,
 ) -> Result<RunObject, Failure> {
     let id = format!("run_{}", ulid::Ulid::new());
     let began = Instant::now();
@@ -107,8 +118,16 @@ async fn one_run(
         return Err(Failure::usage(format!("--input: {bytes} bytes of JSON; the limit is {limit}")));
     }
     let asked = Asked::Input(input);
-    let job = Job { id, tenant: admission.tenant, tools: admission.tools, script, asked, limits, began };
+    let job = Job { id, tenant: admission.tenant, tools: admission.tools, script, asked, limits, began, tape };
     Ok(execute(&host, job, &session).await)
+}
+
+/// Of a run that never began there is none.
+fn write_tape(file: &Path, tape: &Recorder) -> Result<(), Failure> {
+    let text = tape.text().ok_or_else(|| {
+        Failure::usage(format!("--record: the run has more than {TAPE_BYTES_MAX} bytes of tape: nothing was written"))
+    })?;
+    std::fs::write(file, text).map_err(|error| Failure::usage(format!("--record: {}: {error}", file.display())))
 }
 
 /// Whose rules hold, and where the type checker is said to be: in the file named, or in one beside the script.

@@ -16,6 +16,7 @@ pub struct Ask {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum AskKind {
     Fetch {
         method: String,
@@ -24,6 +25,7 @@ pub enum AskKind {
         redirect: String,
         /// The body comes by `Write` to the stream of the ask's number, and `body` is empty.
         upload: bool,
+        #[serde(with = "base64_bytes")]
         body: Vec<u8>,
     },
     /// `tool` without `tools.`; `args` is JSON.
@@ -42,6 +44,7 @@ pub enum AskKind {
     Write {
         stream: u32,
         end: bool,
+        #[serde(with = "base64_bytes")]
         bytes: Vec<u8>,
     },
 }
@@ -65,6 +68,17 @@ pub struct ResponseHead {
     #[serde(default)]
     pub stream: bool,
     #[serde(skip)]
+    pub body: Vec<u8>,
+}
+
+/// An answer as the guest gets it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Delivered {
+    pub fulfilled: bool,
+    /// As `mayfly_abi::OutcomeKind` says.
+    pub meta: String,
+    #[serde(with = "base64_bytes")]
     pub body: Vec<u8>,
 }
 
@@ -182,6 +196,34 @@ impl Answer {
                 (OutcomeKind::Rejected, serde_json::to_vec(rejection).unwrap_or_default(), &[])
             }
         }
+    }
+
+    /// For a tape.
+    pub fn delivered(&self) -> Delivered {
+        let (kind, meta, body) = self.frame();
+        let meta = String::from_utf8(meta).unwrap_or_default();
+        Delivered { fulfilled: kind == OutcomeKind::Fulfilled, meta, body: body.to_vec() }
+    }
+}
+
+impl Delivered {
+    pub(super) fn kind(&self) -> OutcomeKind {
+        if self.fulfilled { OutcomeKind::Fulfilled } else { OutcomeKind::Rejected }
+    }
+}
+
+/// Bytes in JSON, where they are to be kept.
+mod base64_bytes {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&STANDARD.encode(bytes))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        STANDARD.decode(String::deserialize(from)?).map_err(de::Error::custom)
     }
 }
 

@@ -8,7 +8,9 @@ use super::guest::Guest;
 use super::pristine::PAGE_BYTES;
 use super::program::Program;
 use super::state::{Isolate, Ledger};
+use mayfly_schemas::limits::Limits;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// zstd level: 1 takes a third of the time of 3 for a few per cent more bytes.
@@ -28,7 +30,7 @@ pub struct Image {
     ledger: Ledger,
 }
 
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ImageError {
     #[error("the image was made by engine {made_by}, this is engine {this}")]
     Engine { made_by: String, this: String },
@@ -38,7 +40,51 @@ pub enum ImageError {
     NoSlot,
 }
 
+/// What stands before the compressed pages in `to_bytes`.
+#[derive(Serialize, Deserialize)]
+struct Head<'a> {
+    engine: Cow<'a, str>,
+    memory_bytes: u64,
+    pages: Cow<'a, [u32]>,
+    ledger: Cow<'a, Ledger>,
+}
+
 impl Image {
+    /// For the store: the length of a JSON head, that head, the compressed pages.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        use Cow::Borrowed;
+        let Image { engine, memory_bytes, pages, compressed, ledger } = self;
+        let (engine, pages, ledger) = (Borrowed(engine.as_str()), Borrowed(pages.as_slice()), Borrowed(ledger));
+        // Plain records: nothing of it can fail.
+        let head = serde_json::to_vec(&Head { engine, memory_bytes: *memory_bytes, pages, ledger }).unwrap_or_default();
+        let length = (head.len() as u64).to_le_bytes();
+        [length.as_slice(), &head, compressed].concat()
+    }
+
+    pub fn from_bytes(bytes: &[u8]) -> Result<Image, ImageError> {
+        let damaged = ImageError::Damaged("cut short");
+        let (length, rest) = bytes.split_first_chunk::<8>().ok_or(damaged.clone())?;
+        let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| damaged.clone())?;
+        let (head, compressed) = rest.split_at_checked(length).ok_or(damaged)?;
+        let head: Head<'_> = serde_json::from_slice(head).map_err(|_| ImageError::Damaged("its head"))?;
+        let Head { engine, memory_bytes, pages, ledger } = head;
+        let (engine, pages, ledger) = (engine.into_owned(), pages.into_owned(), ledger.into_owned());
+        Ok(Image { engine, memory_bytes, pages, compressed: compressed.to_vec(), ledger })
+    }
+
+    /// When the run began, in milliseconds since 1970.
+    pub fn started_ms(&self) -> f64 {
+        self.ledger.origin.started_ms
+    }
+
+    pub fn log_lines(&self) -> &[super::logs::LogLine] {
+        &self.ledger.logs.lines
+    }
+
+    pub fn limits(&self) -> &Limits {
+        &self.ledger.limits
+    }
+
     /// Bytes that have to be kept.
     pub fn bytes(&self) -> usize {
         self.compressed.len() + self.pages.len() * size_of::<u32>()

@@ -37,7 +37,7 @@ mod state;
 mod ticker;
 mod wasi;
 
-pub use effect::{Answer, Ask, AskKind, EXCHANGE, Rejection, ResponseHead};
+pub use effect::{Answer, Ask, AskKind, Delivered, EXCHANGE, Rejection, ResponseHead};
 pub use engine::{DIGESTS, Engine, EngineError, EngineOptions, digest};
 pub use guest::{Budget, Guest, Stopped};
 pub use image::{Image, ImageError};

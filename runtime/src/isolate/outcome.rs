@@ -50,13 +50,18 @@ pub enum ErrorKind {
     Internal,
 }
 
+/// `the script made more than 256 calls`.
+pub(super) fn over(does: &str, limit: u32, what: &str) -> RunError {
+    RunError::limit(ErrorKind::CallLimit, format!("the script {does} {limit} {what}"))
+}
+
 /// Why a run failed, for the person or the model who wrote the script.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunError {
     pub kind: ErrorKind,
     pub name: String,
     pub message: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub stack: String,
     /// Place in the TypeScript, where there is one. Lines and columns count from 1.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -2,13 +2,13 @@
 //! May touch: the guest, through `guest.rs`; nothing outside.
 //! Security boundary: yes. Every limit of a run but the waiting is enforced here, whatever the guest writes.
 
-use super::effect::{self, Answer, Ask, AskKind, ResponseHead, Told};
+use super::effect::{self, Answer, Ask, AskKind, Delivered, ResponseHead, Told};
 use super::engine::Engine;
 use super::guest::{BESIDE_HEAP_BYTES, Budget, Guest, Stopped};
 use super::logs::Logs;
 use super::outcome::{self, ErrorKind, Outcome, RunError};
 use super::program::Program;
-use mayfly_abi::{Deliver, Start, Stimulus};
+use mayfly_abi::{Deliver, OutcomeKind, Start, Stimulus};
 use mayfly_schemas::limits::{Limits, MIB};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -61,7 +61,7 @@ pub struct Ledger {
     pending: BTreeMap<u32, Pending>,
     /// Calls that wait until fewer are in flight.
     queued: VecDeque<Ask>,
-    logs: Logs,
+    pub(super) logs: Logs,
     pub(super) calls: u32,
     /// The run answers an HTTP request and has not done so yet.
     owes_response: bool,
@@ -133,13 +133,29 @@ impl Isolate {
     /// Every later turn: the ask `number` has its answer, `elapsed_ms` after the run began. An answer nobody waits for
     /// (it was cancelled while it was on its way) makes no turn.
     pub async fn deliver(&mut self, number: u32, answer: &Answer, elapsed_ms: f64) -> Step {
+        let (kind, meta, body) = answer.frame();
+        self.deliver_frame(number, kind, &meta, body, elapsed_ms).await
+    }
+
+    /// The same with an answer from a tape.
+    pub async fn deliver_again(&mut self, number: u32, answer: &Delivered, elapsed_ms: f64) -> Step {
+        self.deliver_frame(number, answer.kind(), answer.meta.as_bytes(), &answer.body, elapsed_ms).await
+    }
+
+    async fn deliver_frame(
+        &mut self,
+        number: u32,
+        kind: OutcomeKind,
+        meta: &[u8],
+        body: &[u8],
+        elapsed_ms: f64,
+    ) -> Step {
         if self.ledger.pending.remove(&number).is_none() {
             return self.settle(Turn::default());
         }
         self.ledger.elapsed_ms = self.ledger.elapsed_ms.max(elapsed_ms);
-        let (kind, meta, body) = answer.frame();
         let mut frame = Vec::with_capacity(128 + meta.len() + body.len());
-        Deliver { stimulus: self.ledger.stimulus(), kind, number, meta: &meta, body }.write(&mut frame);
+        Deliver { stimulus: self.ledger.stimulus(), kind, number, meta, body }.write(&mut frame);
         self.turn("mayfly-deliver", &frame).await
     }
 
@@ -261,9 +277,7 @@ impl Isolate {
                 + ledger.pending.values().filter(|known| **known == pending).count();
             match pending {
                 Pending::Timer if same >= ledger.limits.timers as usize => {
-                    let limit = ledger.limits.timers;
-                    let message = format!("the script has more than {limit} timers pending");
-                    return Ok(Err(RunError::limit(ErrorKind::CallLimit, message)));
+                    return Ok(Err(outcome::over("has more than", ledger.limits.timers, "timers pending")));
                 }
                 // The prelude reads and writes one part at a time of the two bodies of each call, and of the exchange.
                 Pending::Part if same > 2 * (ledger.limits.calls as usize + 1) => {
@@ -275,7 +289,7 @@ impl Isolate {
             return Ok(Ok(()));
         }
         if ledger.calls >= ledger.limits.calls {
-            return Ok(Err(over("calls", ledger.limits.calls)));
+            return Ok(Err(outcome::over("made more than", ledger.limits.calls, "calls")));
         }
         ledger.calls += 1;
         ledger.queued.push_back(Ask { number, call: ledger.calls, kind });
@@ -383,8 +397,4 @@ fn pending_of(kind: &AskKind) -> Pending {
         AskKind::Timer { .. } => Pending::Timer,
         AskKind::Read { .. } | AskKind::Write { .. } => Pending::Part,
     }
-}
-
-fn over(what: &str, limit: u32) -> RunError {
-    RunError::limit(ErrorKind::CallLimit, format!("the script made more than {limit} {what}"))
 }

@@ -5,12 +5,12 @@
 use super::{Problem, ProblemKind, RUN, Reply, json, tools};
 use crate::run::{NotResumed, ResponsePart, RunHandle, RunStatus};
 use crate::serve::ReplyBody;
+use crate::tape::Compared;
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderValue, LOCATION};
+use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue, LOCATION};
 use http::{Response, StatusCode};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use std::sync::Arc;
 use tokio::sync::mpsc;
 
 /// A run object as JSON.
@@ -18,6 +18,21 @@ pub fn run(object: Bytes) -> Reply {
     let mut reply = Response::new(ReplyBody::from(object));
     reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     reply
+}
+
+/// A tape, to be kept as a file.
+pub fn tape(id: &str, text: Bytes) -> Reply {
+    let mut reply = run(text);
+    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/jsonl"));
+    if let Ok(name) = HeaderValue::from_str(&format!("attachment; filename=\"{id}.tape\"")) {
+        reply.headers_mut().insert(CONTENT_DISPOSITION, name);
+    }
+    reply
+}
+
+/// What a replay came to.
+pub fn compared(compared: &Compared) -> Reply {
+    json(StatusCode::OK, compared)
 }
 
 /// A run that nobody waits for.
@@ -43,37 +58,40 @@ fn named(mut reply: Reply, id: &str) -> Reply {
 }
 
 /// One line of the list: the run without what is large.
-#[derive(Serialize)]
-struct Line<'a> {
-    id: &'a str,
-    status: RunStatus,
-    created_at_ms: u64,
+#[derive(Clone, Debug, Serialize)]
+pub struct RunLine {
+    pub id: String,
+    pub status: RunStatus,
+    pub created_at_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    script: Option<&'a str>,
+    pub script: Option<String>,
     /// Why it failed, as in the run object.
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<Box<RawValue>>,
+    pub error: Option<Box<RawValue>>,
 }
 
 #[derive(Serialize)]
-struct RunList<'a> {
-    runs: Vec<Line<'a>>,
+struct RunList {
+    runs: Vec<RunLine>,
     truncated: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    cursor: Option<&'a str>,
+    cursor: Option<String>,
 }
 
-/// `found` has one more than `limit` when there are more.
-pub fn listed_runs(found: &[Arc<RunHandle>], limit: usize) -> Reply {
-    let (truncated, shown) = (found.len() > limit, found.iter().take(limit));
-    let cursor = shown.clone().next_back().filter(|_| truncated).map(|last| last.id.as_str());
-    json(StatusCode::OK, &RunList { runs: shown.map(|handle| line(handle)).collect(), truncated, cursor })
+/// `found` has more than `limit` when there are more.
+pub fn listed_runs(mut found: Vec<RunLine>, limit: usize) -> Reply {
+    let truncated = found.len() > limit;
+    found.truncate(limit);
+    let cursor = found.last().filter(|_| truncated).map(|last| last.id.clone());
+    json(StatusCode::OK, &RunList { runs: found, truncated, cursor })
 }
 
-fn line(handle: &RunHandle) -> Line<'_> {
-    let (status, error) = handle.summary();
-    let RunHandle { id, script, created_at_ms, .. } = handle;
-    Line { id, status, created_at_ms: *created_at_ms, script: script.as_deref(), error }
+impl RunLine {
+    pub fn of(handle: &RunHandle) -> RunLine {
+        let (status, error) = handle.summary();
+        let RunHandle { id, script, created_at_ms, .. } = handle;
+        RunLine { id: id.clone(), status, created_at_ms: *created_at_ms, script: script.clone(), error }
+    }
 }
 
 /// Why a run does not go on. `places` are the fields of the request: its decisions, then its outcomes.
@@ -84,6 +102,9 @@ pub fn not_resumed(why: NotResumed, places: &[String]) -> Problem {
             let word = serde_json::to_value(status).unwrap_or_default();
             let word = word.as_str().unwrap_or("running");
             Problem::new(ProblemKind::Conflict, format!("the run is {word}; only a paused run can be continued"))
+        }
+        NotResumed::Leaving => {
+            Problem::new(ProblemKind::Conflict, "the run is being stored; try again").retry_after_ms(100)
         }
         NotResumed::Nothing => Problem::bad_request("`outcomes`: is empty; say something to a call that waits"),
         NotResumed::NoDecision { place, call } => Problem::bad_request(format!(

@@ -35,19 +35,20 @@ pub async fn execute_checked(
     session: &Session,
     desk: Option<Rc<Desk>>,
     told: Option<Told>,
-) -> RunObject {
+) -> Option<RunObject> {
     let check_us = told.as_ref().map_or(0, |told| told.took.as_micros() as u64);
     let (checked, reason) = match told.map(|told| told.verdict) {
-        Some(Verdict::Wrong { diagnostics, more }) => return refused(host, job, diagnostics, more, check_us),
+        Some(Verdict::Wrong { diagnostics, more }) => return Some(refused(host, job, diagnostics, more, check_us)),
         Some(Verdict::NotChecked(reason)) => (Some(false), Some(reason)),
         Some(Verdict::Clean) => (Some(true), None),
         None => (None, None),
     };
-    let mut object = execute_at(host, job, session, desk).await;
+    desk.iter().for_each(|desk| desk.checked(checked, reason.as_deref()));
+    let mut object = execute_at(host, job, session, desk).await?;
     // What is told of the way from source to program is told from the run's beginning.
     object.usage.prepare_us = object.usage.prepare_us.saturating_sub(check_us);
     object.usage.check_us = check_us;
-    RunObject { checked, not_checked: reason, ..object }
+    Some(RunObject { checked, not_checked: reason, ..object })
 }
 
 fn refused(host: &Host, job: Job, diagnostics: Vec<Diagnostic>, more: u32, check_us: u64) -> RunObject {

@@ -5,10 +5,15 @@
 use super::external::Externals;
 use super::handle::RunHandle;
 use super::object::{CALLS_SHOWN_MAX, CallRecord, RunObject, RunStatus, RunUsage, Verdict};
-use super::shelf::{Place, Runs};
+use super::parked::{Belongings, Kept, Stand, now_ms};
+use super::shelf::{DRAINING, Place, Runs};
 use super::told::{Event, Said};
-use crate::isolate::{Answer, Ask, AskKind, ErrorKind, Isolate, Logs, Rejection, RunError};
-use std::cell::Cell;
+use crate::bridge::{ParkedRun, Session};
+use crate::isolate::{Answer, Ask, AskKind, Engine, ErrorKind, Isolate, Logs, Rejection, RunError};
+use crate::tape::Recorder;
+use mayfly_schemas::limits::{PARKED_IMAGE_BYTES_MAX, PARKED_RUN_BYTES_MAX, PAUSE_IN_MEMORY_MS};
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -18,8 +23,14 @@ pub struct Desk {
     handle: Arc<RunHandle>,
     runs: Arc<Runs>,
     external: Externals,
+    belongings: RefCell<Belongings>,
     /// Log lines and calls that were told.
     told: Cell<(usize, usize)>,
+    /// How often the run was parked.
+    parked: Cell<u64>,
+    /// The store was asked to keep it, and did not.
+    unsure: Cell<bool>,
+    tape: Option<Rc<Recorder>>,
 }
 
 /// What became of a call of an external tool.
@@ -32,13 +43,71 @@ pub(super) enum Taken {
 pub(super) struct Pause {
     since: Instant,
     pub until: Instant,
+    /// When it is to be parked; what becomes of it where it cannot be.
+    pub park_at: Instant,
+    otherwise: Otherwise,
+    usage: RunUsage,
     /// Taken until the run goes on.
-    _place: Place,
+    _place: Option<Place>,
 }
 
+/// What becomes of a run that cannot be parked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Otherwise {
+    Waits,
+    /// There is no room for it in memory.
+    Ends(String),
+}
+
+/// Between two attempts to park a run that waits.
+const PARK_AGAIN: Duration = Duration::from_secs(30);
+
 impl Desk {
-    pub fn new(handle: Arc<RunHandle>, runs: Arc<Runs>, external: Externals) -> Desk {
-        Desk { handle, runs, external, told: Cell::default() }
+    pub fn new(handle: Arc<RunHandle>, runs: Arc<Runs>, external: Externals, belongings: Belongings) -> Desk {
+        let belongings = RefCell::new(belongings);
+        Desk {
+            handle,
+            runs,
+            external,
+            belongings,
+            told: Cell::default(),
+            parked: Cell::default(),
+            unsure: Cell::default(),
+            tape: None,
+        }
+    }
+
+    /// Of a run that is recorded.
+    pub fn with_tape(self, tape: Option<Rc<Recorder>>) -> Desk {
+        Desk { tape, ..self }
+    }
+
+    /// The tape as far as there is one that can be replayed.
+    pub fn recorded(&self) -> Option<bytes::Bytes> {
+        self.tape.as_ref()?.text().map(Into::into)
+    }
+
+    pub(super) fn tape(&self) -> Option<Rc<Recorder>> {
+        self.tape.clone()
+    }
+
+    /// Of a run that was parked: what it told before, and how often it was parked.
+    pub fn back_again(self, kept: &mut Kept) -> Desk {
+        self.told.set((kept.image.log_lines().len(), kept.stand.calls.len().min(CALLS_SHOWN_MAX)));
+        self.parked.set(kept.sequence);
+        let tape = kept.stand.tape.take().map(|reel| Rc::new(Recorder::again(reel)));
+        self.with_tape(tape)
+    }
+
+    /// What the run object will say of the check of its types.
+    pub(super) fn checked(&self, checked: Option<bool>, reason: Option<&str>) {
+        let mut belongings = self.belongings.borrow_mut();
+        (belongings.checked, belongings.not_checked) = (checked, reason.map(str::to_owned));
+    }
+
+    /// Whether the store may have something of this run that is to be forgotten when it ends.
+    pub fn was_parked(&self) -> bool {
+        self.parked.get() > 0 || self.unsure.get()
     }
 
     /// How long the run was paused in all.
@@ -93,8 +162,7 @@ impl Desk {
         self.told.set((known.len(), calls.len().min(CALLS_SHOWN_MAX).max(records)));
     }
 
-    /// Pauses the run if everything that it waits for, `asks` in number, is the caller's to answer. An error says why it
-    /// cannot wait.
+    /// Pauses the run if everything that it waits for, `asks` in number, is the caller's to answer.
     pub(super) fn pause(
         &self,
         asks: usize,
@@ -102,14 +170,30 @@ impl Desk {
         calls: &[CallRecord],
         mut usage: RunUsage,
         began: Instant,
-    ) -> Result<Option<Pause>, String> {
+    ) -> Option<Pause> {
         if asks == 0 || asks != self.handle.waiting() {
-            return Ok(None);
+            return None;
         }
-        let place = self.runs.pause(&self.handle.tenant, isolate.memory().len() as u64)?;
+        let (place, otherwise) = match self.runs.pause(&self.handle.tenant, isolate.memory().len() as u64) {
+            Ok(place) => (Some(place), Otherwise::Waits),
+            Err(why) => (None, Otherwise::Ends(why)),
+        };
         let since = Instant::now();
         usage.usage = isolate.usage();
         usage.usage.wall_us = began.elapsed().saturating_sub(self.paused()).as_micros() as u64;
+        self.handle.stop(self.standing(isolate, calls, usage));
+        let until = since + self.in_memory_max();
+        let park_at = if place.is_some() { since + self.runs.park_after() } else { since };
+        Some(Pause { since, until, park_at, otherwise, usage, _place: place })
+    }
+
+    /// How long a run waits that is not parked.
+    fn in_memory_max(&self) -> Duration {
+        self.runs.pause_max().min(Duration::from_millis(PAUSE_IN_MEMORY_MS))
+    }
+
+    /// The paused run, as it is told.
+    fn standing(&self, isolate: &Isolate, calls: &[CallRecord], usage: RunUsage) -> RunObject {
         let (id, mut calls) = (self.handle.id.clone(), calls.to_vec());
         let pending: Vec<_> = self.handle.pending();
         for (waiting, ms) in &pending {
@@ -122,8 +206,99 @@ impl Desk {
         }
         let object = RunObject::standing(id, RunStatus::Paused, isolate.logs().clone(), calls, usage);
         let pending = pending.into_iter().map(|(waiting, _)| waiting).collect();
-        self.handle.stop(RunObject { pending, ..object });
-        Ok(Some(Pause { since, until: since + self.runs.pause_max(), _place: place }))
+        let belongings = self.belongings.borrow();
+        let (checked, not_checked) = (belongings.checked, belongings.not_checked.clone());
+        RunObject { pending, checked, not_checked, ..object }
+    }
+
+    /// Comes back when the server is about to stop.
+    pub(super) async fn is_sent_away(&self) {
+        self.handle.is_sent_away().await;
+    }
+
+    /// Gives the paused run to the store. True: it is there, and here no more. An error says why it has to end instead.
+    pub(super) async fn park(
+        &self,
+        pause: &mut Pause,
+        engine: &Engine,
+        isolate: &Isolate,
+        asks: Vec<Ask>,
+        calls: &[CallRecord],
+        session: &Session,
+    ) -> Result<bool, String> {
+        if !self.handle.leaves() {
+            // It has just been continued, or cancelled.
+            pause.park_at = pause.until;
+            return Ok(false);
+        }
+        let stand = self.stand(pause, asks, calls);
+        let refused = match self.packed(pause, engine, isolate, &stand, session) {
+            Ok(run) => {
+                let kept = session.park(&run).await;
+                self.unsure.set(kept.is_err());
+                kept.map(|()| run.sequence).map_err(|error| error.to_string())
+            }
+            Err(why) => Err(why),
+        };
+        match refused {
+            Ok(sequence) => {
+                tracing::info!(run = self.handle.id, sequence, "parked");
+                self.parked.set(sequence);
+                self.handle.is_gone();
+                self.runs.forget(&self.handle);
+                Ok(true)
+            }
+            Err(why) => {
+                self.handle.stays();
+                tracing::warn!(run = self.handle.id, why, "a paused run could not be parked");
+                pause.park_at = Instant::now() + PARK_AGAIN;
+                match &pause.otherwise {
+                    Otherwise::Waits => Ok(false),
+                    Otherwise::Ends(reason) => Err(reason.clone()),
+                }
+            }
+        }
+    }
+
+    /// The server is about to stop: the run is parked now or never.
+    pub(super) fn now_or_never(pause: &mut Pause) {
+        (pause.park_at, pause.otherwise) = (Instant::now(), Otherwise::Ends(DRAINING.to_owned()));
+    }
+
+    fn stand(&self, pause: &Pause, asks: Vec<Ask>, calls: &[CallRecord]) -> Stand {
+        let this = pause.since.elapsed();
+        let paused_ms = self.paused().saturating_sub(this).as_secs_f64() * 1_000.0;
+        let since_ms = now_ms() - this.as_secs_f64() * 1_000.0;
+        let tape = self.tape.as_ref().map(|tape| tape.reel());
+        Stand { asks, calls: calls.to_vec(), usage: pause.usage, paused_ms, since_ms, tape }
+    }
+
+    fn packed(
+        &self,
+        pause: &Pause,
+        engine: &Engine,
+        isolate: &Isolate,
+        stand: &Stand,
+        session: &Session,
+    ) -> Result<ParkedRun, String> {
+        if !session.is_quiet() {
+            return Err("the script has not read a reply to its end".to_owned());
+        }
+        let image = isolate.image(engine).map_err(|error| error.to_string())?.to_bytes();
+        let head = RunHandle::object(&self.standing(isolate, &stand.calls, pause.usage));
+        let rest = self.belongings.borrow().with(stand);
+        let bytes = image.len() + head.len() + rest.len();
+        if image.len() > PARKED_IMAGE_BYTES_MAX || bytes > PARKED_RUN_BYTES_MAX {
+            return Err(format!(
+                "it has {bytes} bytes, {} of them memory; the limit is {PARKED_RUN_BYTES_MAX}",
+                image.len()
+            ));
+        }
+        let expires_at_ms = (stand.since_ms + self.runs.pause_max().as_secs_f64() * 1_000.0) as u64;
+        let (run, engine) = (self.handle.id.clone(), engine.digest().to_owned());
+        let (sequence, created_at_ms) = (self.parked.get() + 1, self.handle.created_at_ms);
+        let script = self.handle.script.clone().unwrap_or_default();
+        Ok(ParkedRun { run, sequence, created_at_ms, expires_at_ms, engine, script, head, rest, image })
     }
 
     /// The run goes on. Gives how long it waited, until it was its turn again.
@@ -134,7 +309,7 @@ impl Desk {
 
     /// Nobody came.
     pub(super) fn gave_up(&self) -> String {
-        let minutes = self.runs.pause_max().as_secs_f64() / 60.0;
+        let minutes = self.in_memory_max().as_secs_f64() / 60.0;
         format!("the run was paused for {minutes:.1} minutes, and nobody continued it")
     }
 }

@@ -3,16 +3,18 @@
 //! caller answers calls.
 //! Security boundary: no. It waits; limits of waiting are held here, all others in the isolate.
 
-use super::desk::{Desk, Taken};
+use super::desk::{Desk, Pause, Taken};
 use super::exchange::Exchange;
 use super::object::{CallRecord, RunUsage, Verdict};
 use crate::bridge::{DoorError, Part, Session};
-use crate::isolate::{Answer, Ask, AskKind, EXCHANGE, Isolate, Outcome, Rejection, Step};
+use crate::isolate::{Answer, Ask, AskKind, EXCHANGE, Engine, Isolate, Outcome, Rejection, Step};
+use crate::tape::Recorder;
 use futures::future::{AbortHandle, Abortable, LocalBoxFuture};
 use futures::stream::{FuturesUnordered, StreamExt};
 use mayfly_schemas::limits::Limits;
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What one ask came to: its answer, and what the list of calls learns from it.
@@ -37,38 +39,61 @@ enum Note {
 /// Everything outside that answers asks.
 #[derive(Clone)]
 pub(super) struct Outside {
+    pub engine: Arc<Engine>,
     pub session: Session,
     pub exchange: Option<Rc<Exchange>>,
     pub desk: Option<Rc<Desk>>,
     pub limits: Limits,
     /// Of the run's beginning.
     pub usage: RunUsage,
+    pub tape: Option<Rc<Recorder>>,
 }
 
 struct Waiting {
     asks: FuturesUnordered<LocalBoxFuture<'static, (u32, Option<Done>)>>,
     /// One for each ask that still waits, with the number of its call.
     handles: HashMap<u32, (u32, AbortHandle)>,
+    /// Asks that the caller answers, for as long as they may wait.
+    external: HashMap<u32, Ask>,
     outside: Outside,
 }
 
-/// Drives a run to its end. An error means that the bridge is gone or refused the session.
+/// How a run leaves this process.
+pub(super) enum Left {
+    Ended(Box<Outcome>),
+    /// The store has it.
+    Parked,
+}
+
+/// What comes next.
+enum Next {
+    Done(u32, Box<Done>),
+    /// Nothing is left to wait for, or no time.
+    Nothing,
+    ClientGone,
+    Parked,
+    CannotPark(String),
+}
+
+/// Drives a run to its end, or to where it is parked. An error means that the bridge is gone or refused the session.
 pub(super) async fn drive(
     isolate: &mut Isolate,
     mut step: Step,
     outside: Outside,
     began: Instant,
     calls: &mut Vec<CallRecord>,
-) -> Result<Outcome, DoorError> {
-    let mut until = began + Duration::from_millis(outside.limits.wall_ms);
+) -> Result<Left, DoorError> {
     let (exchange, desk, usage) = (outside.exchange.clone(), outside.desk.clone(), outside.usage);
-    let mut waiting = Waiting { asks: FuturesUnordered::new(), handles: HashMap::new(), outside };
+    let paused = desk.as_ref().map_or(Duration::ZERO, |desk| desk.paused());
+    let mut until = began + Duration::from_millis(outside.limits.wall_ms) + paused;
+    let (asks, handles, external) = (FuturesUnordered::new(), HashMap::new(), HashMap::new());
+    let mut waiting = Waiting { asks, handles, external, outside };
     loop {
         if let (Some(head), Some(exchange)) = (isolate.take_response(), &exchange) {
             exchange.respond(head);
         }
         match step {
-            Step::Done(outcome) => return Ok(outcome),
+            Step::Done(outcome) => return Ok(ended(outcome)),
             Step::Waiting(turn) => {
                 tell(desk.as_deref(), isolate, calls);
                 turn.cancelled.iter().for_each(|number| waiting.cancel(*number));
@@ -77,31 +102,42 @@ pub(super) async fn drive(
         }
         tell(desk.as_deref(), isolate, calls);
         let live = waiting.handles.len();
-        let pause = match desk.as_deref().map(|desk| desk.pause(live, isolate, calls, usage, began)).transpose() {
-            Ok(pause) => pause.flatten(),
-            Err(reason) => return Ok(isolate.cancel(&reason)),
-        };
-        let wait_until = tokio::time::Instant::from_std(pause.as_ref().map_or(until, |pause| pause.until));
-        let next = tokio::select! {
-            next = tokio::time::timeout_at(wait_until, waiting.next()) => next,
-            () = gone(exchange.as_deref()) => return Ok(isolate.cancel("the client went away")),
+        let mut pause = desk.as_deref().and_then(|desk| desk.pause(live, isolate, calls, usage, began));
+        let next = match pause.as_mut().zip(desk.as_deref()) {
+            Some((pause, desk)) => waiting.paused(pause, desk, isolate, calls).await,
+            None => waiting.within(until).await,
         };
         let was_paused = pause.is_some();
-        if let (Some(pause), Some(desk)) = (pause, desk.as_deref()) {
+        if let (Some(pause), Some(desk), false) = (pause, desk.as_deref(), matches!(next, Next::Parked)) {
             until += desk.resumed(pause);
             isolate.set_wall_until(until);
         }
-        let Ok(Some((number, done))) = next else {
-            return Ok(match desk.as_deref().filter(|_| was_paused) {
-                Some(desk) => isolate.cancel(&desk.gave_up()),
-                None => isolate.out_of_time(),
-            });
+        let (number, done) = match next {
+            Next::Done(number, done) => (number, done),
+            Next::Parked => return Ok(Left::Parked),
+            Next::CannotPark(reason) => return Ok(ended(isolate.cancel(&reason))),
+            Next::ClientGone => return Ok(ended(isolate.cancel("the client went away"))),
+            Next::Nothing => {
+                return Ok(ended(match desk.as_deref().filter(|_| was_paused) {
+                    Some(desk) => isolate.cancel(&desk.gave_up()),
+                    None => isolate.out_of_time(),
+                }));
+            }
         };
-        let (answer, note) = done?;
+        let (answer, note) = (*done)?;
         note.enter(calls);
         tell(desk.as_deref(), isolate, calls);
-        step = isolate.deliver(number, &answer, began.elapsed().as_secs_f64() * 1000.0).await;
+        let at_ms = began.elapsed().as_secs_f64() * 1000.0;
+        step = isolate.deliver(number, &answer, at_ms).await;
+        if let Some(tape) = &waiting.outside.tape {
+            tape.event(number, at_ms, &answer);
+            tape.turn(&step, &isolate.logs().lines);
+        }
     }
+}
+
+pub(super) fn ended(outcome: Outcome) -> Left {
+    Left::Ended(Box::new(outcome))
 }
 
 fn tell(desk: Option<&Desk>, isolate: &Isolate, calls: &[CallRecord]) {
@@ -146,7 +182,11 @@ impl Waiting {
         if let Some(desk) = self.outside.desk.clone()
             && let Some((taken, spent)) = desk.take(&ask)
         {
-            calls.push(taken.record(&ask));
+            // One that was parked has its record already.
+            if !calls.iter().rev().any(|record| record.call == ask.call) {
+                calls.push(taken.record(&ask));
+            }
+            self.external.insert(number, ask.clone());
             let abortable = Abortable::new(external(ask, taken, desk), registration);
             self.asks.push(Box::pin(async move { (number, abortable.await.ok()) }));
             return spent;
@@ -161,6 +201,7 @@ impl Waiting {
 
     /// Drops the future, and with it the call in the bridge; or the stream of an answered call.
     fn cancel(&mut self, number: u32) {
+        self.external.remove(&number);
         if let Some((call, handle)) = self.handles.remove(&number) {
             handle.abort();
             self.outside.desk.iter().for_each(|desk| desk.let_go(call));
@@ -174,7 +215,52 @@ impl Waiting {
             let (number, done) = self.asks.next().await?;
             if let Some(done) = done {
                 self.handles.remove(&number);
+                self.external.remove(&number);
                 return Some((number, done));
+            }
+        }
+    }
+
+    /// The next one of a run that runs.
+    async fn within(&mut self, until: Instant) -> Next {
+        let exchange = self.outside.exchange.clone();
+        tokio::select! {
+            next = tokio::time::timeout_at(until.into(), self.next()) => match next {
+                Ok(Some((number, done))) => Next::Done(number, Box::new(done)),
+                _ => Next::Nothing,
+            },
+            () = gone(exchange.as_deref()) => Next::ClientGone,
+        }
+    }
+
+    /// The next one of a run that waits for its caller: after a while it is parked.
+    async fn paused(&mut self, pause: &mut Pause, desk: &Desk, isolate: &Isolate, calls: &[CallRecord]) -> Next {
+        let exchange = self.outside.exchange.clone();
+        let mut sent_away = false;
+        loop {
+            let wake = tokio::time::Instant::from_std(pause.until.min(pause.park_at));
+            tokio::select! {
+                biased;
+                next = tokio::time::timeout_at(wake, self.next()) => match next {
+                    Ok(Some((number, done))) => return Next::Done(number, Box::new(done)),
+                    Ok(None) => return Next::Nothing,
+                    Err(_) if Instant::now() >= pause.until => return Next::Nothing,
+                    Err(_) => {
+                        let (engine, session) = (&self.outside.engine, &self.outside.session);
+                        let mut asks: Vec<Ask> = self.external.values().cloned().collect();
+                        asks.sort_by_key(|ask| ask.number);
+                        match desk.park(pause, engine, isolate, asks, calls, session).await {
+                            Ok(true) => return Next::Parked,
+                            Ok(false) => {}
+                            Err(reason) => return Next::CannotPark(reason),
+                        }
+                    }
+                },
+                () = gone(exchange.as_deref()) => return Next::ClientGone,
+                () = desk.is_sent_away(), if !sent_away => {
+                    sent_away = true;
+                    Desk::now_or_never(pause);
+                }
             }
         }
     }

@@ -6,13 +6,13 @@
 
 use mayfly_catalogue::{McpTool, Source, check};
 use mayfly_schemas::limits::{EXTERNAL_BYTES_MAX, EXTERNAL_NAME_BYTES_MAX, EXTERNAL_TOOLS_MAX};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One entry of `external` in the body of a run.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExternalAsked {
     name: String,

@@ -2,11 +2,14 @@
 //! May touch: nothing.
 //! Security boundary: yes. An outcome is taken once, for a call that waits, and only while the run is paused.
 
+pub(super) mod parking;
+
 use super::object::{PendingCall, PendingReason, RunObject, RunStatus, RunUsage, Verdict};
 use super::told::{Event, New, NotResumed, Outcomes, Said, Stop};
 use crate::isolate::{Logs, Usage};
 use bytes::Bytes;
 use mayfly_schemas::limits::EXTERNAL_ARGS_BYTES_MAX;
+use parking::Whereabouts;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,7 +28,9 @@ pub struct RunHandle {
     outcome_bytes_max: u64,
     began: Instant,
     ending: CancellationToken,
+    sent_away: CancellationToken,
     news: watch::Sender<()>,
+    whereabouts: watch::Sender<Whereabouts>,
     state: Mutex<State>,
 }
 
@@ -39,6 +44,8 @@ struct State {
     watchers: Vec<oneshot::Sender<Stop>>,
     /// The run object, unless it runs.
     json: Option<Bytes>,
+    /// Everything that it was given and asked for, where that was to be recorded.
+    tape: Option<Bytes>,
     /// What it says went wrong.
     error: Option<Box<RawValue>>,
     /// Why it is to end.
@@ -65,6 +72,7 @@ impl RunHandle {
             events: Arc::default(),
             watchers: Vec::new(),
             json: None,
+            tape: None,
             error: None,
             reason: None,
             paused: Duration::ZERO,
@@ -79,7 +87,9 @@ impl RunHandle {
             outcome_bytes_max,
             began: Instant::now(),
             ending: CancellationToken::new(),
+            sent_away: CancellationToken::new(),
             news: watch::Sender::new(()),
+            whereabouts: watch::Sender::default(),
             state: Mutex::new(state),
         }
     }
@@ -96,11 +106,11 @@ impl RunHandle {
 
 /// For requests.
 impl RunHandle {
-    /// The next time that the run pauses or ends; nothing when it has ended already.
+    /// The next time that the run pauses or ends; nothing when it has ended already, or left.
     pub fn next_stop(&self) -> oneshot::Receiver<Stop> {
         let (watcher, stop) = oneshot::channel();
         let mut state = self.state();
-        if !state.has_ended() {
+        if !state.has_ended() && *self.whereabouts.borrow() != Whereabouts::Gone {
             state.watchers.push(watcher);
         }
         stop
@@ -111,9 +121,12 @@ impl RunHandle {
     pub fn resume(
         &self,
         decisions: &[u32],
-        outcomes: Outcomes,
+        outcomes: &mut Outcomes,
     ) -> Result<(oneshot::Receiver<Stop>, usize), NotResumed> {
         let mut state = self.state();
+        if *self.whereabouts.borrow() != Whereabouts::Here {
+            return Err(NotResumed::Leaving);
+        }
         if state.status != RunStatus::Paused {
             return Err(NotResumed::Is(state.status));
         }
@@ -142,7 +155,7 @@ impl RunHandle {
         state.watchers.push(watcher);
         state.status = RunStatus::Running;
         state.json = None;
-        for (call, said) in outcomes {
+        for (call, said) in std::mem::take(outcomes) {
             if let Some(waiting) = state.release(call) {
                 // Nobody is there to take it when the run is being cancelled just now.
                 let _ = waiting.answer.send(said);
@@ -190,6 +203,15 @@ impl RunHandle {
         written(&RunObject::standing(id, RunStatus::Running, logs, calls, usage))
     }
 
+    pub fn tape(&self) -> Option<Bytes> {
+        self.state().tape.clone()
+    }
+
+    /// To be called before the run ends.
+    pub fn keep_tape(&self, tape: Option<Bytes>) {
+        self.state().tape = tape;
+    }
+
     /// For lists: the status, and why it failed.
     pub fn summary(&self) -> (RunStatus, Option<Box<RawValue>>) {
         let state = self.state();
@@ -209,9 +231,12 @@ impl RunHandle {
 
 /// For the run itself.
 impl RunHandle {
-    /// Comes back when the run is to end, with the reason.
+    /// Comes back when the run is to end, with the reason. What has left is not ended here.
     pub(super) async fn cancelled(&self) -> String {
         self.ending.cancelled().await;
+        if !self.is_here().await {
+            std::future::pending::<()>().await;
+        }
         self.state().reason.clone().unwrap_or_default()
     }
 
@@ -290,8 +315,10 @@ impl RunHandle {
     pub(super) fn stop(&self, object: RunObject) -> usize {
         let (status, json, object) = (object.status, written(&object), Arc::new(object));
         let error = object.error.as_ref().and_then(|error| serde_json::value::to_raw_value(error).ok());
-        let bytes = json.len() + error.as_ref().map_or(0, |error| error.get().len());
         let mut state = self.state();
+        let bytes = json.len()
+            + error.as_ref().map_or(0, |error| error.get().len())
+            + state.tape.as_ref().map_or(0, |tape| tape.len());
         (state.status, state.error) = (status, error);
         state.json = Some(json.clone());
         Arc::make_mut(&mut state.events).push(Event::Stop);

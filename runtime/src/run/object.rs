@@ -61,14 +61,14 @@ pub enum PendingReason {
 }
 
 /// What a run used, and how long its beginning took.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct RunUsage {
     #[serde(flatten)]
     pub usage: Usage,
     /// From source to program; near nothing when it was cached.
     pub prepare_us: u64,
     /// The check of its types, where that was asked for.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub check_us: u64,
     /// A fresh isolate and the script's first turn, up to its first wait.
     pub start_us: u64,
@@ -79,7 +79,7 @@ fn is_zero(number: &u64) -> bool {
 }
 
 /// One call as the run object lists it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CallRecord {
     pub call: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,7 +96,7 @@ pub struct CallRecord {
     pub bytes_in: u64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     Allow,

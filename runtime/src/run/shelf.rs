@@ -1,10 +1,11 @@
 //! In: runs that begin, pause and end. Out: them again by tenant and id, as long as there is room and time.
-//! May touch: nothing; until runs are durable, they live in the memory of this process and die with it.
+//! May touch: nothing; they live in the memory of this process. Those that are parked are the store's.
 //! Security boundary: yes. A run is found under its own tenant only, and no tenant's runs take the room of others.
 
 use super::handle::RunHandle;
-use super::object::{RunObject, RunStatus};
+use super::object::RunObject;
 use super::told::New;
+use crate::config::Pauses;
 use mayfly_schemas::limits::{
     PAUSED_ALL_BYTES_MAX, PAUSED_ALL_RUNS_MAX, PAUSED_BYTES_MAX, PAUSED_RUNS_MAX, RUN_KEPT_BYTES,
     RUNS_KEPT_ALL_BYTES_MAX, RUNS_KEPT_BYTES_MAX, RUNS_KEPT_MAX, RUNS_KEPT_MS,
@@ -17,8 +18,7 @@ use std::time::{Duration, Instant};
 /// The runs of a server.
 pub struct Runs {
     shelf: Mutex<Shelf>,
-    /// How long a run stays paused.
-    pause: Duration,
+    pauses: Pauses,
 }
 
 #[derive(Default)]
@@ -65,8 +65,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const KEPT: Duration = Duration::from_millis(RUNS_KEPT_MS);
 
 impl Runs {
-    pub fn new(pause: Duration) -> Arc<Runs> {
-        Arc::new(Runs { shelf: Mutex::default(), pause })
+    pub fn new(pauses: Pauses) -> Arc<Runs> {
+        Arc::new(Runs { shelf: Mutex::default(), pauses })
     }
 
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
@@ -81,7 +81,11 @@ impl Runs {
 
     /// A run under way.
     pub fn begin(&self, new: New<'_>) -> Arc<RunHandle> {
-        let handle = Arc::new(RunHandle::new(new));
+        self.put(RunHandle::new(new))
+    }
+
+    pub(super) fn put(&self, handle: RunHandle) -> Arc<RunHandle> {
+        let handle = Arc::new(handle);
         let (tenant, id) = (handle.tenant.clone(), handle.id.clone());
         self.shelf().tenants.entry(tenant).or_default().runs.insert(id, handle.clone());
         handle
@@ -102,7 +106,7 @@ impl Runs {
         shelf.make_room(&handle.tenant, now);
     }
 
-    /// As if it had never been there.
+    /// Here, as if it had never been there.
     pub fn forget(&self, handle: &RunHandle) {
         let mut shelf = self.shelf();
         if let Some(of) = shelf.tenants.get_mut(&handle.tenant) {
@@ -137,7 +141,7 @@ impl Runs {
         runs.filter(|handle| wanted(handle)).take(limit.saturating_add(1)).cloned().collect()
     }
 
-    /// A place for a run that is about to pause; or why there is none.
+    /// A place for a run that is about to pause; or why there is none in memory.
     pub(super) fn pause(self: &Arc<Self>, tenant: &str, bytes: u64) -> Result<Place, String> {
         let mut shelf = self.shelf();
         if shelf.draining {
@@ -163,19 +167,22 @@ impl Runs {
     }
 
     pub(super) fn pause_max(&self) -> Duration {
-        self.pause
+        Duration::from_millis(self.pauses.pause_ms)
     }
 
-    /// No run pauses any more; those that are paused end now, because nobody can continue them after this.
+    pub(super) fn park_after(&self) -> Duration {
+        Duration::from_millis(self.pauses.park_after_ms)
+    }
+
+    /// No run waits in memory any more: those that are paused are parked now, and so is each that pauses from now on.
     pub fn drain(&self) {
         let mut shelf = self.shelf();
         shelf.draining = true;
-        let all = shelf.tenants.values().flat_map(|of| of.runs.values());
-        all.filter(|handle| handle.status() == RunStatus::Paused).for_each(|handle| handle.cancel(DRAINING));
+        shelf.tenants.values().flat_map(|of| of.runs.values()).for_each(|handle| handle.send_away());
     }
 }
 
-const DRAINING: &str = "draining: this server is about to stop, and paused runs do not outlive it";
+pub(super) const DRAINING: &str = "draining: this server is about to stop, and the paused run could not be stored";
 
 impl Shelf {
     /// Down to the bounds: of this tenant, then of all, where those who have most give first.
@@ -237,7 +244,9 @@ impl Drop for Place {
 mod tests {
     use super::*;
     use crate::isolate::{Logs, Usage};
-    use crate::run::{NotResumed, RunUsage};
+    use crate::run::{NotResumed, RunStatus, RunUsage};
+
+    const PAUSES: Pauses = Pauses { park_after_ms: 1_000, pause_ms: 1_000 };
 
     fn begin(runs: &Runs, tenant: &str, id: &str) -> Arc<RunHandle> {
         runs.begin(New { id, tenant, script: None, detached: false, outcome_bytes_max: 100 })
@@ -257,7 +266,7 @@ mod tests {
 
     #[test]
     fn of_a_tenants_ended_runs_the_oldest_go_first_and_those_under_way_stay() {
-        let runs = Runs::new(Duration::from_secs(1));
+        let runs = Runs::new(PAUSES);
         let under_way = begin(&runs, "acme", "run_0");
         end(&runs, "evil", "run_1", 10);
         (0..RUNS_KEPT_MAX + 5).for_each(|number| end(&runs, "acme", &format!("run_1{number:05}"), 10));
@@ -273,7 +282,7 @@ mod tests {
 
     #[test]
     fn where_all_have_too_much_those_who_have_most_give() {
-        let runs = Runs::new(Duration::from_secs(1));
+        let runs = Runs::new(PAUSES);
         end(&runs, "small", "run_0", 10);
         let large = RUNS_KEPT_BYTES_MAX as usize / 2;
         let tenants = RUNS_KEPT_ALL_BYTES_MAX / large as u64 + 3;
@@ -286,7 +295,7 @@ mod tests {
 
     #[test]
     fn an_ended_run_is_gone_after_its_time_and_a_tenant_without_runs_too() {
-        let runs = Runs::new(Duration::from_secs(1));
+        let runs = Runs::new(PAUSES);
         end(&runs, "acme", "run_0", 10);
         end(&runs, "evil", "run_0", 10);
         let later = Instant::now() + KEPT + LOOK + LOOK;
@@ -297,7 +306,7 @@ mod tests {
 
     #[test]
     fn a_run_that_is_forgotten_leaves_nothing_behind() {
-        let runs = Runs::new(Duration::from_secs(1));
+        let runs = Runs::new(PAUSES);
         let (ended, under_way) = (begin(&runs, "acme", "run_0"), begin(&runs, "acme", "run_1"));
         runs.end(&ended, object("run_0", RunStatus::Completed, 10));
         runs.forget(&ended);
@@ -310,7 +319,7 @@ mod tests {
 
     #[test]
     fn places_for_paused_runs_are_bounded_by_memory_too_and_come_back() {
-        let runs = Runs::new(Duration::from_secs(1));
+        let runs = Runs::new(PAUSES);
         let half = PAUSED_BYTES_MAX / 2;
         let first = runs.pause("acme", half).unwrap();
         let _second = runs.pause("acme", half).unwrap();
@@ -326,17 +335,17 @@ mod tests {
 
     #[test]
     fn a_run_that_does_not_wait_takes_nothing() {
-        let runs = Runs::new(Duration::from_secs(1));
+        let runs = Runs::new(PAUSES);
         let handle = begin(&runs, "acme", "run_0");
         let mut said = handle.hold(1, "ask", "{}").unwrap();
         let outcome = || vec![(1, Ok(serde_json::value::to_raw_value(&1).unwrap()))];
-        assert_eq!(handle.resume(&[], outcome()).err(), Some(NotResumed::Is(RunStatus::Running)));
+        assert_eq!(handle.resume(&[], &mut outcome()).err(), Some(NotResumed::Is(RunStatus::Running)));
         handle.stop(object("run_0", RunStatus::Paused, 1));
-        assert!(handle.resume(&[], outcome()).is_ok());
+        assert!(handle.resume(&[], &mut outcome()).is_ok());
         assert_eq!(said.try_recv().unwrap().unwrap().get(), "1");
-        assert_eq!(handle.resume(&[], outcome()).err(), Some(NotResumed::Is(RunStatus::Running)));
+        assert_eq!(handle.resume(&[], &mut outcome()).err(), Some(NotResumed::Is(RunStatus::Running)));
         handle.stop(object("run_0", RunStatus::Paused, 1));
         let waiting = Vec::new();
-        assert_eq!(handle.resume(&[], outcome()).err(), Some(NotResumed::Unknown { place: 0, call: 1, waiting }));
+        assert_eq!(handle.resume(&[], &mut outcome()).err(), Some(NotResumed::Unknown { place: 0, call: 1, waiting }));
     }
 }

@@ -48,6 +48,8 @@ pub type Outcomes = Vec<(u32, Said)>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotResumed {
     Is(RunStatus),
+    /// It is on its way to the store: ask again when it `is_here`, or there.
+    Leaving,
     Nothing,
     /// The call waits for an outcome.
     NoDecision {

@@ -3,7 +3,7 @@
 //! Security boundary: yes, towards browsers: a page of somebody else's must not drive a server on this machine.
 
 use super::http::{accepts_events, method_not_allowed, read, still_serving, token};
-use super::resume::resume;
+use super::resume::go_on;
 use super::runs;
 use super::worker::Local;
 use crate::bridge::{Asker, DoorError};
@@ -122,11 +122,7 @@ async fn perform(local: &Rc<Local>, caller: &Caller, call: Call) -> Result<Value
         }
         Call::Continue { run, said } => {
             let caller = runs_caller(local, caller);
-            let resumed = match caller.run(&run, runs::Power::Act).await {
-                Ok(handle) => resume(handle, said),
-                Err(problem) => Err(problem),
-            };
-            match resumed {
+            match go_on(&caller, &run, || Ok(said)).await {
                 Ok(going) => {
                     let (text, failed) = mcp::report(&going.stopped().await?.object);
                     Ok(told(text, failed))

@@ -4,11 +4,13 @@
 
 mod body;
 mod conditions;
+mod ending;
 mod events;
 mod hosts;
 mod http;
 mod mcp;
 mod metrics;
+mod parked;
 mod query;
 mod resume;
 mod runs;
@@ -24,6 +26,7 @@ pub(crate) use resume::Said;
 use crate::admit::Texts;
 use crate::bridge::Door;
 use crate::check::Access;
+use crate::config::Pauses;
 use crate::limits::{CONNECTIONS_MAX, DRAIN_MS};
 use crate::run::{Host, Runs};
 use crate::seldom::Seldom;
@@ -42,8 +45,7 @@ pub struct Options {
     pub door: Door,
     pub checker: Access,
     pub workers: usize,
-    /// How long a run stays paused before it is cancelled.
-    pub pause: Duration,
+    pub pauses: Pauses,
 }
 
 /// What all workers of a server share.
@@ -101,7 +103,7 @@ impl Server {
             door: options.door,
             checker: options.checker,
             texts: Texts::default(),
-            runs: Runs::new(options.pause),
+            runs: Runs::new(options.pauses),
             draining: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
             has_admin: options.admin_listener.is_some(),

@@ -2,17 +2,20 @@
 //! May touch: the request's body; isolates; the runs of this server.
 //! Security boundary: yes: whose runs they are, the bridge says. It is asked before anything about the request is told.
 
+use super::ending::Ending;
 use super::events;
 use super::http::{accepts_events, method_not_allowed, permit, read, still_serving, token};
+use super::parked::{self, Found};
 use super::query::{entries, parameters};
-use super::resume::{Said, resume};
+use super::resume::go_on;
 use super::worker::Local;
 use crate::admit::{self, Admitted, Wishes};
-use crate::bridge::{Admission, Session};
-use crate::isolate::{ErrorKind, Logs, Outcome, RunError, Usage};
-use crate::limits::{HTTP_BODY_BYTES_MAX, HTTP_BODY_MS};
-use crate::respond::{self, Problem, ProblemKind, Reply};
-use crate::run::{self, Desk, New, RunHandle, RunObject, RunStatus, RunUsage, Runs, Stop, Told};
+use crate::bridge::{Admission, Parked, Session};
+use crate::limits::{HTTP_BODY_BYTES_MAX, HTTP_BODY_MS, TAPE_BYTES_MAX};
+use crate::respond::{self, Problem, ProblemKind, Reply, RunLine};
+use crate::run::{self, Belongings, Desk, New, RunHandle, RunStatus, Stop, Told};
+use crate::tape::{self, NotReplayed};
+use bytes::Bytes;
 use http::header::HeaderValue;
 use http::{Method, Request};
 use hyper::body::Incoming as Body;
@@ -27,6 +30,8 @@ pub(super) enum At<'p> {
     All,
     One(&'p str),
     Continue(&'p str),
+    Tape(&'p str),
+    Replay(&'p str),
 }
 
 pub(super) fn at(path: &str) -> Option<At<'_>> {
@@ -38,6 +43,8 @@ pub(super) fn at(path: &str) -> Option<At<'_>> {
     match (parts.next(), parts.next(), parts.next()) {
         (Some(id), None, None) if !id.is_empty() => Some(At::One(id)),
         (Some(id), Some("continue"), None) if !id.is_empty() => Some(At::Continue(id)),
+        (Some(id), Some("tape"), None) if !id.is_empty() => Some(At::Tape(id)),
+        (Some(id), Some("replay"), None) if !id.is_empty() => Some(At::Replay(id)),
         _ => None,
     }
 }
@@ -59,31 +66,37 @@ pub(super) async fn answer(local: &Rc<Local>, request: Request<Body>, request_id
         (At::All, &Method::GET | &Method::HEAD) => list(&Caller { local, token: token()?, request_id }, query).await,
         (At::One(id), &Method::GET | &Method::HEAD) => {
             let caller = Caller { local, token: token()?, request_id };
-            let handle = caller.run(id, Power::Look).await?;
-            Ok(respond::run(handle.json()))
+            match caller.find(id, Power::Look).await? {
+                Found::Here(handle) => Ok(respond::run(handle.json())),
+                Found::Parked(lying) => Ok(respond::run(lying.object()?)),
+            }
         }
         (At::One(id), &Method::DELETE) => {
             let caller = Caller { local, token: token()?, request_id };
-            let handle = caller.run(id, Power::Act).await?;
-            let ended = handle.next_stop();
-            handle.cancel("the run was cancelled");
-            Ok(respond::run(last(ended, &handle).await))
+            Ok(respond::run(caller.cancel(id).await?))
         }
         (At::Continue(id), &Method::POST) => {
             let caller = Caller { local, token: token()?, request_id };
             let body = read(body, HTTP_BODY_BYTES_MAX, Duration::from_millis(HTTP_BODY_MS)).await?;
-            let handle = caller.run(id, Power::Act).await?;
-            let said: Said = admit::read(&body)?;
+            let going = go_on(&caller, id, || admit::read(&body)).await?;
             drop(body);
-            let going = resume(handle, said)?;
             match streams {
                 true => Ok(events::stream(going)),
                 false => Ok(respond::run(going.stopped().await?.json)),
             }
         }
+        (At::Tape(id), &Method::GET | &Method::HEAD) => {
+            let caller = Caller { local, token: token()?, request_id };
+            Ok(respond::tape(id, caller.tape(id).await?))
+        }
+        (At::Replay(id), &Method::POST) => {
+            let caller = Caller { local, token: token()?, request_id };
+            caller.replay(id).await
+        }
         (At::All, _) => Err(method_not_allowed("GET or POST")),
         (At::One(_), _) => Err(method_not_allowed("GET or DELETE")),
-        (At::Continue(_), _) => Err(method_not_allowed("POST")),
+        (At::Tape(_), _) => Err(method_not_allowed("GET")),
+        (At::Continue(_) | At::Replay(_), _) => Err(method_not_allowed("POST")),
     }
 }
 
@@ -101,29 +114,69 @@ pub(super) enum Power {
 }
 
 impl Caller<'_> {
-    /// Whose token it is. Not by a session: that counts as a run, and who has as many as it may have must be able to
-    /// continue or cancel one.
-    async fn admitted(&self, power: Power) -> Result<Admission, Problem> {
-        let (_, admission) = self.local.bridge.scripts(self.token.as_bytes(), self.request_id, false, "", "").await?;
-        if power == Power::Act && admission.role == "auditor" {
-            let detail = "a token of role auditor may look at runs, and neither continue nor cancel them";
-            return Err(Problem::new(ProblemKind::Forbidden, detail));
-        }
-        Ok(admission)
+    /// Whose token it is, and what of its tenant's runs lies in the store. Not by a session: that counts as a run, and who
+    /// has as many as it may have must be able to continue or cancel one.
+    pub async fn tenant(&self, power: Power) -> Result<(Parked, Admission), Problem> {
+        let act = power == Power::Act;
+        Ok(self.local.bridge.parked(self.token.as_bytes(), self.request_id, act).await?)
     }
 
-    /// A run of the token's own tenant. There is no other one, whoever's it is.
-    pub async fn run(&self, id: &str, power: Power) -> Result<Arc<RunHandle>, Problem> {
-        let admission = self.admitted(power).await?;
-        self.local.shared.runs.find(&admission.tenant, id).ok_or_else(|| {
-            let detail = "there is no such run; runs that have ended are kept for a while, in memory";
-            Problem::new(ProblemKind::NotFound, detail)
-        })
+    /// The tape of a run that has ended.
+    async fn tape(&self, id: &str) -> Result<Bytes, Problem> {
+        let conflict = |detail: &str| Problem::new(ProblemKind::Conflict, detail);
+        let handle = match self.find(id, Power::Look).await? {
+            Found::Here(handle) => handle,
+            Found::Parked(_) => return Err(conflict("the run has not ended; its tape is whole when it has")),
+        };
+        match (handle.tape(), handle.status()) {
+            (Some(tape), _) => Ok(tape),
+            (None, RunStatus::Running | RunStatus::Paused) => {
+                Err(conflict("the run has not ended; its tape is whole when it has"))
+            }
+            (None, _) => Err(Problem::new(
+                ProblemKind::NotFound,
+                format!(
+                    "the run has no tape: it was not begun with `record`, or has more than {TAPE_BYTES_MAX} bytes of it"
+                ),
+            )),
+        }
+    }
+
+    /// Runs it again from its tape. That takes an isolate and counts as a run; it calls nobody.
+    async fn replay(&self, id: &str) -> Result<Reply, Problem> {
+        let tape = self.tape(id).await?;
+        let permit = permit(self.local).await?;
+        let session = self.local.bridge.open(self.token.as_bytes(), id, self.request_id).await?;
+        session.admission().await?;
+        let text = std::str::from_utf8(&tape).unwrap_or_default();
+        let compared = tape::replay(&self.local.shared.host, text).await;
+        drop((session, permit));
+        match compared {
+            Ok(compared) => Ok(respond::compared(&compared)),
+            Err(NotReplayed::NoIsolate(why)) => Err(Problem::new(ProblemKind::Overloaded, why).retry_after_ms(1_000)),
+            Err(why) => Err(Problem::new(ProblemKind::Conflict, why.to_string())),
+        }
+    }
+
+    async fn cancel(&self, id: &str) -> Result<bytes::Bytes, Problem> {
+        loop {
+            let handle = match self.find(id, Power::Act).await? {
+                Found::Parked(lying) if lying.has_ended() => return lying.object(),
+                Found::Here(handle) => handle,
+                Found::Parked(_) => self.here(id).await?,
+            };
+            let ended = handle.next_stop();
+            handle.cancel("the run was cancelled");
+            // None: it left for the store just before.
+            if let Some(object) = last(ended, &handle).await {
+                return Ok(object);
+            }
+        }
     }
 }
 
 async fn list(caller: &Caller<'_>, query: &str) -> Result<Reply, Problem> {
-    let tenant = caller.admitted(Power::Look).await?.tenant;
+    let (parked, admission) = caller.tenant(Power::Look).await?;
     let [status, script, cursor, limit] = parameters(query, ["status", "script", "cursor", "limit"])?;
     let limit = entries(limit)? as usize;
     let status = status.map(|word| {
@@ -131,12 +184,18 @@ async fn list(caller: &Caller<'_>, query: &str) -> Result<Reply, Problem> {
         known.map_err(|_| Problem::bad_request("`status`: use completed, failed, paused, running or cancelled"))
     });
     let status = status.transpose()?;
-    let wanted = |run: &RunHandle| {
-        let name = run.script.as_deref().map(|script| script.split('@').next().unwrap_or(script));
-        status.is_none_or(|status| run.status() == status)
-            && script.as_deref().is_none_or(|wanted| name == Some(wanted) || run.script.as_deref() == Some(wanted))
+    let wanted = |line: &RunLine| {
+        let name = line.script.as_deref().map(|script| script.split('@').next().unwrap_or(script));
+        status.is_none_or(|status| line.status == status)
+            && script.as_deref().is_none_or(|wanted| name == Some(wanted) || line.script.as_deref() == Some(wanted))
     };
-    Ok(respond::listed_runs(&caller.local.shared.runs.list(&tenant, cursor.as_deref(), limit, wanted), limit))
+    let runs = &caller.local.shared.runs;
+    let here = runs.list(&admission.tenant, cursor.as_deref(), limit, |run| wanted(&RunLine::of(run)));
+    let mut lines: Vec<RunLine> = here.iter().map(|run| RunLine::of(run)).collect();
+    let lies = |line: &RunLine| wanted(line) && runs.find(&admission.tenant, &line.id).is_none();
+    lines.extend(parked::lines(&parked, cursor.as_deref(), limit.saturating_add(1), lies).await?);
+    lines.sort_unstable_by(|left, right| right.id.cmp(&left.id));
+    Ok(respond::listed_runs(lines, limit))
 }
 
 /// A run under way for which somebody waits. Dropped before it stops, it is abandoned.
@@ -188,22 +247,20 @@ pub(super) async fn begin(caller: &Caller<'_>, body: &[u8]) -> Result<Begun, Pro
     let permit = permit(local).await?;
     let (remembered, texts) = (&local.remembered, &local.shared.texts);
     let admitted = admit::admit(&local.bridge, remembered, texts, token.as_bytes(), request_id, body).await?;
-    let Admitted { job, session, wishes: Wishes { external, check, detached, script } } = admitted;
+    let Admitted { job, session, wishes: Wishes { external, declared, check, detached, script } } = admitted;
     let runs = local.shared.runs.clone();
-    let handle = runs.begin(New {
-        id: &job.id,
-        tenant: &job.tenant,
-        script,
-        detached,
-        outcome_bytes_max: job.limits.response_bytes,
-    });
+    let outcome_bytes_max = job.limits.response_bytes;
+    let new = New { id: &job.id, tenant: &job.tenant, script, detached, outcome_bytes_max };
+    let belongings = Belongings::new(&job.script, &job.tools, declared, &new);
+    let handle = runs.begin(new);
     let going = Going::new(handle.clone(), handle.next_stop(), 0);
     let names = external.names().map(str::to_owned).collect();
-    let desk = Rc::new(Desk::new(handle.clone(), runs.clone(), external));
+    let desk = Desk::new(handle.clone(), runs.clone(), external, belongings).with_tape(job.tape.clone());
+    let desk = Rc::new(desk);
     let (own, own_session) = (Rc::clone(local), session.clone());
     let checking = check.then(|| (token.clone(), (*request_id).to_owned(), names));
     tokio::task::spawn_local(async move {
-        let mut ending = Ending { runs, handle, object: None };
+        let mut ending = Ending::new(runs, handle);
         let told = match checking {
             Some((token, request_id, names)) => {
                 let asked = own.checks.check(&own.bridge, token.as_bytes(), &request_id, &own_session, &job, names);
@@ -212,9 +269,14 @@ pub(super) async fn begin(caller: &Caller<'_>, body: &[u8]) -> Result<Begun, Pro
             }
             None => None,
         };
-        let object = run::execute_checked(&own.shared.host, job, &own_session, Some(desk), told).await;
-        drop((own_session, permit));
-        ending.object = Some(object);
+        let left = run::execute_checked(&own.shared.host, job, &own_session, Some(desk.clone()), told).await;
+        drop(permit);
+        ending.recorded(desk.recorded());
+        if left.is_some() && desk.was_parked() {
+            parked::forget(&own_session, ending.id()).await;
+        }
+        drop(own_session);
+        ending.left(left);
     });
     Ok(Begun { going, session, detached })
 }
@@ -255,34 +317,16 @@ async fn confirm(caller: &Caller<'_>, session: &Session, handle: &RunHandle) -> 
     Err(refused.into())
 }
 
-/// Tells how a run ended when it is dropped, however its task does.
-struct Ending {
-    runs: Arc<Runs>,
-    handle: Arc<RunHandle>,
-    object: Option<RunObject>,
-}
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        let object = self.object.take().unwrap_or_else(|| {
-            let error = RunError::new(ErrorKind::Internal, "InternalError", "the run broke down");
-            let outcome = Outcome { result: Err(error), logs: Logs::default(), usage: Usage::default() };
-            RunObject::new(self.handle.id.clone(), outcome, Vec::new(), RunUsage::default())
-        });
-        self.runs.end(&self.handle, object);
-    }
-}
-
-/// The object of a run that is being cancelled: one more stop may come before the last.
-async fn last(stop: oneshot::Receiver<Stop>, handle: &RunHandle) -> bytes::Bytes {
+/// The object of a run that is being cancelled: one more stop may come before the last. `None`: it is not here any more.
+async fn last(stop: oneshot::Receiver<Stop>, handle: &RunHandle) -> Option<bytes::Bytes> {
     let mut next = stop;
     while let Ok(stop) = next.await {
         if stop.object.status != RunStatus::Paused {
-            return stop.json;
+            return Some(stop.json);
         }
         next = handle.next_stop();
     }
-    handle.json()
+    handle.is_here().await.then(|| handle.json())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Tools that the caller of a run answers itself: the run pauses, is continued, and ends.
 
 use crate::harness::server::{Server, TOKEN, folder, mayfly};
-use crate::harness::tenants::{tenant, two_tenants};
+use crate::harness::tenants::two_tenants;
 use crate::harness::upstream::{Upstream, respond};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -300,40 +300,4 @@ fn a_run_is_its_own_tenants_and_an_auditor_only_looks() {
     assert_eq!(server.as_(acme.of("auditor"), "GET", &one, "", "").json()["status"], "paused");
     let last = server.as_(acme.of("deployer"), "POST", &on, "", said).json();
     assert_eq!(last["status"], "completed", "{last:#}");
-}
-
-#[test]
-fn a_tenant_pauses_so_many_runs_and_others_still_can() {
-    let folder = folder("", "");
-    let (acme, evil) =
-        (tenant(folder.path(), "acme", "[limits]\nruns_in_flight = 100\n"), tenant(folder.path(), "evil", ""));
-    let server = Server::start_by(mayfly(), folder);
-    let body = json!({ "code": "await tools.ask({})", "external": [{ "name": "ask" }] }).to_string();
-    let begin = |token: &str| server.as_(token, "POST", "/v1/runs", "", &body).json();
-    let first = begin(acme.of("runner"));
-    for _ in 1..32 {
-        assert_eq!(begin(acme.of("runner"))["status"], "paused");
-    }
-    let above = begin(acme.of("runner"));
-    assert_eq!((&above["status"], &above["error"]["kind"]), (&json!("cancelled"), &json!("cancelled")));
-    assert!(above["error"]["message"].as_str().unwrap().contains("continue or cancel some"), "{above:#}");
-    assert_eq!(begin(evil.of("runner"))["status"], "paused", "another tenant's place");
-    let path = format!("/v1/runs/{}", first["id"].as_str().unwrap());
-    assert_eq!(server.as_(acme.of("runner"), "DELETE", &path, "", "").json()["status"], "cancelled");
-    assert_eq!(begin(acme.of("runner"))["status"], "paused", "there is room again");
-}
-
-#[test]
-fn a_server_that_stops_ends_what_is_paused() {
-    let mut server = Server::start("");
-    let id = server.paused("await tools.ask({})", &["ask"])["id"].clone();
-    assert_eq!(server.look(&id).status, 200);
-    let began = Instant::now();
-    rustix::process::kill_process(
-        rustix::process::Pid::from_raw(server.pid() as i32).unwrap(),
-        rustix::process::Signal::TERM,
-    )
-    .unwrap();
-    assert!(server.wait().success());
-    assert!(began.elapsed() < Duration::from_secs(5), "nobody can continue it: {:?}", began.elapsed());
 }

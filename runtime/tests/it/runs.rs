@@ -99,7 +99,7 @@ fn who_waits_for_a_run_is_told_that_somebody_cancelled_it() {
     );
 }
 
-fn list(server: &Server, query: &str) -> Value {
+pub fn list(server: &Server, query: &str) -> Value {
     let headers = format!("authorization: Bearer {TOKEN}\r\n");
     let response = server.request("GET", &format!("/v1/runs{query}"), &headers, "");
     assert_eq!(response.status, 200, "{}", response.text);

@@ -5,14 +5,18 @@
 //! One thread writes, because SQLite lets one write at a time anyway: there a queue is fairer than its locks.
 
 mod file;
+mod holders;
+mod parked;
 mod scripts;
 mod worker;
 
+use super::parked::{Head, ParkedRuns, Place, Row};
 use super::scripts::{Author, Bounds, Condition, Content, Digest, Info, Key, Scripts, Written};
 use super::{Pending, Store, StoreError};
 use file::File;
 pub use file::make_folder;
 use futures::FutureExt;
+use holders::Holders;
 use mayfly_schemas::limits::STORE_READERS;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
@@ -39,6 +43,7 @@ pub struct SqliteStore {
     readers: Vec<Worker>,
     turn: AtomicUsize,
     bounds: Bounds,
+    holders: Arc<Holders>,
 }
 
 impl SqliteStore {
@@ -48,7 +53,8 @@ impl SqliteStore {
         let reader = |number| Worker::start(format!("store-read-{number}"), file.clone(), Access::Read);
         let readers = (0..STORE_READERS).map(reader).collect::<Result<_, _>>()?;
         let writer = Worker::start("store-write".into(), file, Access::Write)?;
-        Ok(SqliteStore { writer, readers, turn: AtomicUsize::new(0), bounds: options.bounds })
+        let holders = Arc::new(Holders::new(&options.folder)?);
+        Ok(SqliteStore { writer, readers, turn: AtomicUsize::new(0), bounds: options.bounds, holders })
     }
 
     async fn write<T: Default + Send + 'static>(&self, work: impl Work<T>) -> Result<T, StoreError> {
@@ -66,6 +72,44 @@ trait Work<T>: FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static
 impl<T, F: FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static> Work<T> for F {}
 
 impl Store for SqliteStore {}
+
+impl ParkedRuns for SqliteStore {
+    fn park(&self, run: Row, holder: u64, now_ms: u64) -> Pending<'_, ()> {
+        let (holders, bounds) = (self.holders.clone(), self.bounds);
+        self.write(move |db: &mut Connection| parked::park(db, &run, holder, now_ms, &holders, &bounds)).boxed()
+    }
+
+    fn look(&self, place: Place, now_ms: u64) -> Pending<'_, Option<Head>> {
+        let holders = self.holders.clone();
+        self.read(move |db: &mut Connection| parked::look(db, &place, now_ms, &holders)).boxed()
+    }
+
+    fn take(&self, place: Place, sequence: u64, holder: u64, now_ms: u64) -> Pending<'_, Row> {
+        let holders = self.holders.clone();
+        let take = move |db: &mut Connection| parked::take(db, &place, sequence, holder, now_ms, &holders).map(Some);
+        self.write(take).map(present).boxed()
+    }
+
+    fn forget(&self, place: Place, sequence: u64) -> Pending<'_, ()> {
+        let holders = self.holders.clone();
+        self.write(move |db: &mut Connection| parked::forget(db, &place, sequence, &holders)).boxed()
+    }
+
+    fn end(&self, place: Place, holder: u64) -> Pending<'_, ()> {
+        let holders = self.holders.clone();
+        self.write(move |db: &mut Connection| parked::end(db, &place, holder, &holders)).boxed()
+    }
+
+    fn lose(&self, place: Place, holder: u64, gone_at_ms: u64) -> Pending<'_, ()> {
+        let holders = self.holders.clone();
+        self.write(move |db: &mut Connection| parked::lose(db, &place, holder, gone_at_ms, &holders)).boxed()
+    }
+
+    fn list_parked(&self, tenant: String, before: String, limit: u32, now_ms: u64) -> Pending<'_, Vec<Head>> {
+        let holders = self.holders.clone();
+        self.read(move |db: &mut Connection| parked::list(db, &tenant, &before, limit, now_ms, &holders)).boxed()
+    }
+}
 
 impl Scripts for SqliteStore {
     fn put(&self, key: Key, content: Arc<Content>, condition: Condition, author: Author) -> Pending<'_, Written> {

@@ -221,10 +221,10 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Info> {
 }
 
 /// SQLite's integers have a sign. Numbers of ours never come near it; what a client asks for may.
-fn int(number: u64) -> i64 {
+pub fn int(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn uint(number: i64) -> u64 {
+pub fn uint(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }

@@ -3,6 +3,7 @@
 //! Security boundary: no; holds the tests of the store.
 
 mod cases;
+mod parked_cases;
 mod sqlite;
 
 use crate::harness::run;
@@ -10,12 +11,19 @@ use mayfly_bridge::store::scripts::{Author, Bounds, Condition, Content, Key, Tag
 use std::sync::Arc;
 
 /// Small enough to reach.
-pub const BOUNDS: Bounds = Bounds { scripts: 4, scripts_bytes: 8_000_000, versions: 5, versions_bytes: 3_000_000 };
+pub const BOUNDS: Bounds = Bounds {
+    scripts: 4,
+    scripts_bytes: 8_000_000,
+    versions: 5,
+    versions_bytes: 3_000_000,
+    parked: 5,
+    parked_bytes: 100_000,
+};
 
 /// Makes a test of every case for one back end. `$make` gives a fresh, empty store with `BOUNDS`, and what keeps it.
 macro_rules! suite {
     ($make:path) => {
-        $crate::store::suite!($make:
+        $crate::store::suite!($make; cases:
             what_is_put_is_got_back,
             what_is_not_there_is_not_there,
             the_same_content_is_no_new_version,
@@ -29,12 +37,22 @@ macro_rules! suite {
             more_than_a_tenant_may_keep_is_refused_and_nothing_is_changed,
             any_text_is_kept_as_it_is,
         );
+        $crate::store::suite!($make; parked_cases:
+            a_parked_run_is_given_to_one_taker_with_all_it_has,
+            a_run_is_parked_again_by_who_holds_it_in_the_next_sequence,
+            of_many_takers_exactly_one_gets_a_run,
+            a_run_whose_holder_is_gone_is_lost_and_told_for_a_while,
+            a_run_that_nobody_took_up_in_time_is_expired,
+            tenants_with_runs_of_one_name_do_not_meet,
+            parked_runs_are_listed_newest_first,
+            more_parked_runs_than_a_tenant_may_have_are_refused,
+        );
     };
-    ($make:path: $($case:ident,)*) => {$(
+    ($make:path; $of:ident: $($case:ident,)*) => {$(
         #[test]
         fn $case() {
             let (store, _kept) = $make();
-            $crate::store::run($crate::store::cases::$case(&store));
+            $crate::store::run($crate::store::$of::$case(&store));
         }
     )*};
 }

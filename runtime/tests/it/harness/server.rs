@@ -149,6 +149,19 @@ impl Server {
         Response { status, head: head.to_ascii_lowercase(), text: text.to_owned() }
     }
 
+    /// Stops it as an operator would, and leaves its folder.
+    pub fn stop(mut self) -> TempDir {
+        std::mem::replace(&mut self.folder, tempfile::tempdir().expect("a folder"))
+    }
+
+    /// Kills all of its processes at once, and leaves its folder.
+    pub fn kill(mut self) -> TempDir {
+        let pids = [u64::from(self.pid()), self.runtime_pid, self.bridge_pid].map(|pid| pid.to_string());
+        let _ = Command::new("kill").arg("-9").args(pids).status();
+        self.wait();
+        self.stop()
+    }
+
     pub fn pid(&self) -> u32 {
         self.child.id()
     }

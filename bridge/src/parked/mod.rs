@@ -1,0 +1,376 @@
+//! In: a run that leaves memory, and whoever asks for it again. Out: it sealed in the store; and back, for one taker.
+//! May touch: the store; the master key.
+//! Security boundary: yes. The tenant is the capability's own; no message names it. Nothing that the store gives back is
+//! believed before it has opened, and nothing opens but what was sealed for this run in this sequence.
+
+mod message;
+mod record;
+
+use crate::audit::{self, Entry};
+use crate::door::{self, Connection};
+use crate::lane::Shared;
+use crate::quota::Place as Seat;
+use crate::refusal::Refusal;
+use crate::session::{Origin, Session};
+use crate::store::StoreError;
+use crate::store::parked::{Head, Place, Row, State};
+use crate::tenants::Tenant;
+use crate::tokens::Role;
+use capnp::capability::Rc;
+use capnp_rpc::new_client;
+use mayfly_schemas::bridge_capnp::script_refusal::Kind;
+use mayfly_schemas::bridge_capnp::{bridge, park_outcome, parked_run, parked_runs};
+use mayfly_schemas::limits::{LIST_ENTRIES_MAX, PARKED_TOLD_MS, RUN_REQUESTS_IN_FLIGHT, RUN_REQUESTS_PER_MINUTE};
+use message::{read_run, write_head, write_run};
+use record::{open_head, open_row, seal_row, tenant_key};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::mpsc;
+
+type Answer = Result<(), capnp::Error>;
+
+/// What all sessions of a bridge need for their parked runs.
+pub struct Holds {
+    next: AtomicU64,
+    /// Runs whose holders went away without a word.
+    lost: mpsc::UnboundedSender<(Place, u64)>,
+    /// The lowest sequence of a run that may still come from the store: an older record of it was put back by somebody.
+    marks: moka::sync::Cache<Place, u64>,
+}
+
+/// Runs whose sequences are remembered; a record of one that is not is only as new as the database.
+const MARKS_MAX: u64 = 200_000;
+
+impl Holds {
+    pub fn new() -> (Holds, mpsc::UnboundedReceiver<(Place, u64)>) {
+        let (lost, losing) = mpsc::unbounded_channel();
+        (Holds { next: AtomicU64::new(1), lost, marks: moka::sync::Cache::new(MARKS_MAX) }, losing)
+    }
+
+    fn mark(&self, place: &Place, sequence: u64) {
+        self.marks.insert(place.clone(), sequence);
+    }
+}
+
+/// Tells the store of runs that are lost, as long as anybody can lose one.
+pub async fn lose(shared: &Shared, losing: &mut mpsc::UnboundedReceiver<(Place, u64)>) {
+    while let Some((place, holder)) = losing.recv().await {
+        let run = place.run.clone();
+        if let Err(error) = shared.shelf.store().lose(place, holder, now_ms() + PARKED_TOLD_MS).await {
+            tracing::warn!(run, %error, "a run whose holder is gone could not be told as lost");
+        }
+    }
+}
+
+/// A session's hold on its run, from when it took it up until it parks it again or ends it.
+pub struct Hold {
+    shared: Arc<Shared>,
+    place: Place,
+    holder: u64,
+    /// While it is held.
+    sequence: Option<u64>,
+    /// The store did not say whether it has the run in this sequence: when it ends here, it must not be there.
+    unknown: Option<u64>,
+}
+
+impl Hold {
+    pub fn new(shared: &Arc<Shared>, tenant: &str, run: &str) -> Hold {
+        let place = Place { tenant: tenant.to_owned(), run: run.to_owned() };
+        let holder = shared.holds.next.fetch_add(1, Relaxed);
+        Hold { shared: shared.clone(), place, holder, sequence: None, unknown: None }
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if self.sequence.is_some() {
+            // Fails when the bridge ends: then the store sees that its process is gone.
+            let _ = self.shared.holds.lost.send((self.place.clone(), self.holder));
+        }
+    }
+}
+
+/// One HTTP request's way to a tenant's parked runs.
+struct Desk {
+    connection: std::rc::Rc<Connection>,
+    tenant: Arc<Tenant>,
+    role: Role,
+    may_act: bool,
+    request_id: String,
+    seat: u64,
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        self.connection.leave(self.seat);
+    }
+}
+
+pub async fn open_parked(
+    connection: &std::rc::Rc<Connection>,
+    params: bridge::OpenParkedParams,
+    mut results: bridge::OpenParkedResults,
+) -> Answer {
+    let ask = params.get()?.get_ask()?;
+    let now = connection.lane.shared.directory.current();
+    let mut results = results.get();
+    let Some((tenant, role)) = now.tokens.look_up(ask.get_token()?) else {
+        Refusal::unauthorized().write(results.init_answer().init_refused());
+        return Ok(());
+    };
+    match enter(tenant, role, ask.get_act()) {
+        Err(refusal) => refusal.write(results.init_answer().init_refused()),
+        Ok(seat) => {
+            let answer = results.reborrow().init_answer().init_admitted();
+            door::write_admission(answer, tenant, role, now.generation);
+            let (seat, request_id) = (connection.keep(seat, None), door::identifier(ask.get_request_id()?));
+            let (connection, tenant, may_act) = (connection.clone(), tenant.clone(), ask.get_act());
+            results.set_parked(new_client(Desk { connection, tenant, role, may_act, request_id, seat }));
+        }
+    }
+    Ok(())
+}
+
+/// These requests have a quota of their own.
+fn enter(tenant: &Tenant, role: Role, act: bool) -> Result<Seat, Refusal> {
+    if act && !role.may_run() {
+        let detail = format!("a token of role {} may look at runs, and neither continue nor cancel them", role.word());
+        return Err(Refusal::new(Kind::Forbidden, detail));
+    }
+    let (in_flight, minute) = (RUN_REQUESTS_IN_FLIGHT, RUN_REQUESTS_PER_MINUTE);
+    tenant.stored.run_quota.enter(in_flight, minute, Instant::now()).map_err(|full| {
+        Refusal::quota(tenant, full, ("run requests in flight", in_flight), ("run requests a minute", minute))
+    })
+}
+
+impl parked_runs::Server for Desk {
+    async fn look(self: Rc<Self>, params: parked_runs::LookParams, mut results: parked_runs::LookResults) -> Answer {
+        let place = self.place(params.get()?.get_run()?.to_str()?);
+        let found = async {
+            let head = self.shared().shelf.store().look(place, now_ms()).await?.ok_or_else(no_run)?;
+            let told = open_head(self.shared(), &self.tenant, &head)?;
+            Ok::<_, Refusal>(Head { head: told, ..head })
+        };
+        let answer = results.get().init_answer();
+        match found.await {
+            Ok(head) => write_head(answer.init_parked(), &head),
+            Err(refusal) => refusal.write(answer.init_refused()),
+        }
+        Ok(())
+    }
+
+    async fn take(self: Rc<Self>, params: parked_runs::TakeParams, mut results: parked_runs::TakeResults) -> Answer {
+        let params = params.get()?;
+        let (run, sequence) = (params.get_run()?.to_str()?, params.get_sequence());
+        let taken = self.take_up(run, sequence).await;
+        let mut results = results.get();
+        match taken {
+            Ok((row, session)) => {
+                write_run(results.reborrow().init_answer().init_run(), &row);
+                results.set_session(new_client(session));
+            }
+            Err(refusal) => refusal.write(results.init_answer().init_refused()),
+        }
+        Ok(())
+    }
+
+    async fn forget(
+        self: Rc<Self>,
+        params: parked_runs::ForgetParams,
+        mut results: parked_runs::ForgetResults,
+    ) -> Answer {
+        let params = params.get()?;
+        let (place, sequence) = (self.place(params.get_run()?.to_str()?), params.get_sequence());
+        let outcome = async {
+            self.may_act()?;
+            self.shared().shelf.store().forget(place.clone(), sequence).await.map_err(of_runs)?;
+            self.shared().holds.mark(&place, u64::MAX);
+            Ok(())
+        };
+        let outcome = outcome.await;
+        self.audit("forget", &place.run, &outcome).await;
+        write_outcome(results.get().init_outcome(), outcome)
+    }
+
+    async fn list(self: Rc<Self>, params: parked_runs::ListParams, mut results: parked_runs::ListResults) -> Answer {
+        let params = params.get()?;
+        let limit = params.get_limit().clamp(1, LIST_ENTRIES_MAX) + 1;
+        let (tenant, before) = (self.tenant.name.clone(), door::identifier(params.get_before()?));
+        let listed = self.shared().shelf.store().list_parked(tenant, before, limit, now_ms()).await;
+        let answer = results.get().init_answer();
+        match listed {
+            Ok(heads) => {
+                let mut runs = answer.init_runs(u32::try_from(heads.len()).unwrap_or(u32::MAX));
+                (0..).zip(&heads).for_each(|(at, head)| write_head(runs.reborrow().get(at), head));
+            }
+            Err(error) => of_runs(error).write(answer.init_refused()),
+        }
+        Ok(())
+    }
+}
+
+impl Desk {
+    fn shared(&self) -> &Arc<Shared> {
+        &self.connection.lane.shared
+    }
+
+    fn place(&self, run: &str) -> Place {
+        Place { tenant: self.tenant.name.clone(), run: door::cut(run) }
+    }
+
+    fn may_act(&self) -> Result<(), Refusal> {
+        match self.may_act && self.role.may_run() {
+            true => Ok(()),
+            false => Err(Refusal::new(Kind::Forbidden, "this request may only look at runs")),
+        }
+    }
+
+    async fn take_up(&self, run: &str, sequence: u64) -> Result<(Row, Session), Refusal> {
+        self.may_act()?;
+        let shared = self.shared();
+        let place = self.place(run);
+        // Before the store gives it away: a key that is not there costs no run.
+        let key = tenant_key(shared, &self.tenant.name)?;
+        if shared.holds.marks.get(&place).is_some_and(|lowest| sequence < lowest) {
+            return Err(self.older(place, sequence).await);
+        }
+        let seat = door::enter_run(&self.tenant).map_err(|full| {
+            let (in_flight, minute) = (self.tenant.runs_in_flight, self.tenant.runs_per_minute);
+            Refusal::quota(&self.tenant, full, ("runs_in_flight", in_flight), ("runs_per_minute", minute))
+        })?;
+        let mut hold = Hold::new(shared, &self.tenant.name, &place.run);
+        let taken = shared.shelf.store().take(place.clone(), sequence, hold.holder, now_ms()).await.map_err(of_runs);
+        let taken = taken.and_then(|row| {
+            hold.sequence = Some(row.sequence);
+            open_row(&key, row)
+        });
+        self.audit("take", &place.run, &taken.as_ref().map(drop).map_err(Refusal::again)).await;
+        let row = taken?;
+        shared.holds.mark(&place, row.sequence + 1);
+        let seat = self.connection.seat(seat);
+        let (connection, tenant) = (self.connection.clone(), self.tenant.clone());
+        let origin = Origin { run: place.run, request_id: self.request_id.clone(), trace: None };
+        let session = Session::new(connection, seat, tenant, origin);
+        Ok((row, session.holding(hold)))
+    }
+
+    /// Asked for is a run as it was once. Mostly somebody else was quicker; a record of it that is there again was put back.
+    async fn older(&self, place: Place, sequence: u64) -> Refusal {
+        let run = place.run.clone();
+        match self.shared().shelf.store().look(place, now_ms()).await {
+            Ok(Some(head)) if head.sequence == sequence && head.state == State::Parked => {
+                tracing::error!(tenant = self.tenant.name, run, sequence, "an older record of a run was put back");
+                damaged()
+            }
+            _ => of_runs(StoreError::Conflict { current: None }),
+        }
+    }
+
+    async fn audit(&self, action: &'static str, run: &str, outcome: &Result<(), Refusal>) {
+        record(self.shared(), action, (&self.tenant.name, run, &self.request_id), outcome).await;
+    }
+}
+
+/// Keeps the run of a session, which holds it when it was taken up on it.
+pub async fn park(
+    shared: &Arc<Shared>,
+    tenant: &Tenant,
+    (run, request_id): (&str, &str),
+    hold: Option<Hold>,
+    asked: parked_run::Reader<'_>,
+) -> Result<(Result<(), Refusal>, Option<Hold>), capnp::Error> {
+    let row = match read_run(asked, &tenant.name, run)? {
+        Ok(row) => row,
+        Err(refusal) => return Ok((Err(refusal), hold)),
+    };
+    let mut hold = hold.unwrap_or_else(|| Hold::new(shared, &tenant.name, run));
+    let place = row.place.clone();
+    let kept = async {
+        let key = tenant_key(shared, &tenant.name)?;
+        let next = row.sequence;
+        let sealed = seal_row(&key, row)?;
+        let kept = shared.shelf.store().park(sealed, hold.holder, now_ms()).await;
+        // While that is not known nobody takes it up: the runtime still has it.
+        let (lowest, unknown) = match &kept {
+            Err(StoreError::Unavailable(_)) => (u64::MAX, Some(next)),
+            Err(_) => return kept.map_err(of_runs),
+            Ok(()) => (next, None),
+        };
+        shared.holds.mark(&place, lowest);
+        hold.unknown = unknown;
+        kept.map_err(of_runs)
+    };
+    let kept = kept.await;
+    if kept.is_ok() {
+        hold.sequence = None;
+    }
+    record(shared, "park", (&tenant.name, run, request_id), &kept).await;
+    let hold = Some(hold).filter(|hold| hold.sequence.is_some() || hold.unknown.is_some());
+    Ok((kept, hold))
+}
+
+/// The run of a session has ended.
+pub async fn end(shared: &Shared, hold: &mut Option<Hold>) -> Result<(), Refusal> {
+    let Some(held) = hold else { return Ok(()) };
+    let store = shared.shelf.store();
+    store.end(held.place.clone(), held.holder).await.map_err(of_runs)?;
+    if let Some(sequence) = held.unknown {
+        match store.forget(held.place.clone(), sequence).await {
+            Ok(()) | Err(StoreError::NotFound | StoreError::Conflict { .. }) => held.unknown = None,
+            Err(error) => return Err(of_runs(error)),
+        }
+    }
+    shared.holds.mark(&held.place, u64::MAX);
+    held.sequence = None;
+    *hold = None;
+    Ok(())
+}
+
+async fn record(
+    shared: &Shared,
+    action: &'static str,
+    (tenant, run, request_id): (&str, &str, &str),
+    outcome: &Result<(), Refusal>,
+) {
+    let reason = outcome.as_ref().err().map_or("", Refusal::word);
+    let entry = Entry {
+        time: audit::now(),
+        tenant: tenant.to_owned(),
+        run: run.to_owned(),
+        request_id: request_id.to_owned(),
+        verdict: if reason == "role" { "deny" } else { "allow" },
+        reason,
+        action,
+        ..Entry::default()
+    };
+    shared.audit.record(entry).await;
+}
+
+fn damaged() -> Refusal {
+    Refusal::new(Kind::Internal, "what was kept of the run cannot be read; the server's log says why")
+}
+
+fn no_run() -> Refusal {
+    Refusal::new(Kind::NotFound, "there is no such run")
+}
+
+fn of_runs(error: StoreError) -> Refusal {
+    match error {
+        StoreError::NotFound => no_run(),
+        StoreError::Conflict { .. } => Refusal::new(Kind::Changed, "the run is not there any more as it was"),
+        other => other.into(),
+    }
+}
+
+pub fn write_outcome(mut to: park_outcome::Builder<'_>, outcome: Result<(), Refusal>) -> Answer {
+    match outcome {
+        Ok(()) => to.set_kept(()),
+        Err(refusal) => refusal.write(to.init_refused()),
+    }
+    Ok(())
+}
+
+fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}

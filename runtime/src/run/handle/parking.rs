@@ -1,0 +1,83 @@
+//! In: a paused run on its way out of memory. Out: when it is gone, or stays.
+//! May touch: nothing.
+//! Security boundary: yes. While it is on its way nobody can continue or cancel it, so that it is never in two places.
+
+use super::{RunHandle, RunStatus, State, written};
+use crate::run::object::RunObject;
+use crate::run::told::{Event, New};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Where a run is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::run) enum Whereabouts {
+    #[default]
+    Here,
+    Leaving,
+    /// What it was is the store's.
+    Gone,
+}
+
+/// What is known of a run that comes back.
+pub(in crate::run) struct Before {
+    pub created_at_ms: u64,
+    pub began: Instant,
+    pub paused: Duration,
+    pub events: Vec<Event>,
+}
+
+impl RunHandle {
+    /// A run that comes back.
+    pub(in crate::run) fn again(new: New<'_>, before: Before) -> RunHandle {
+        let mut handle = RunHandle::new(new);
+        (handle.created_at_ms, handle.began) = (before.created_at_ms, before.began);
+        let state: &mut State = handle.state.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
+        (state.paused, state.events) = (before.paused, Arc::new(before.events));
+        handle
+    }
+
+    /// Waits while the run is on its way out; whether it is still here then.
+    pub async fn is_here(&self) -> bool {
+        let mut whereabouts = self.whereabouts.subscribe();
+        let settled = whereabouts.wait_for(|now| *now != Whereabouts::Leaving).await;
+        settled.is_ok_and(|now| *now == Whereabouts::Here)
+    }
+
+    /// From now on nobody can continue or cancel it. False where somebody has done so already.
+    pub(in crate::run) fn leaves(&self) -> bool {
+        let state = self.state();
+        let may = state.status == RunStatus::Paused && !self.ending.is_cancelled();
+        if may {
+            self.whereabouts.send_replace(Whereabouts::Leaving);
+        }
+        may
+    }
+
+    /// It stays after all.
+    pub(in crate::run) fn stays(&self) {
+        let _state = self.state();
+        self.whereabouts.send_replace(Whereabouts::Here);
+    }
+
+    /// The store has it. Whoever waits for its next stop is told nothing.
+    pub(in crate::run) fn is_gone(&self) {
+        let mut state = self.state();
+        state.watchers.clear();
+        state.waiting.clear();
+        self.whereabouts.send_replace(Whereabouts::Gone);
+    }
+
+    /// The object of a pause, as bytes.
+    pub(in crate::run) fn object(object: &RunObject) -> Vec<u8> {
+        written(object).to_vec()
+    }
+
+    /// Every paused run is asked to leave: the server is about to stop.
+    pub(in crate::run) fn send_away(&self) {
+        self.sent_away.cancel();
+    }
+
+    pub(in crate::run) async fn is_sent_away(&self) {
+        self.sent_away.cancelled().await;
+    }
+}

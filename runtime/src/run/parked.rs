@@ -1,0 +1,147 @@
+//! In: a run that waits for its caller. Out: all of it as bytes for the store; and the run again from them.
+//! May touch: the bridge, through the run's session; an isolate.
+//! Security boundary: no. The bridge seals what is kept, and gives back what it has kept or nothing.
+
+use super::external::{ExternalAsked, Externals};
+use super::handle::RunHandle;
+use super::handle::parking::Before;
+use super::object::{CallRecord, RunUsage};
+use super::shelf::Runs;
+use super::told::{Event, New};
+use crate::bridge::ParkedRun;
+use crate::isolate::{Ask, Engine, ErrorKind, Image, ImageError, Isolate, Program, RunError};
+use crate::prepare::{ModuleText, Script};
+use crate::tape::Reel;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// What a run needs to go on, besides its image. It does not change while the run is under way.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Belongings {
+    modules: Vec<(String, String)>,
+    /// Names that the script finds as globals.
+    tools: String,
+    external: Vec<ExternalAsked>,
+    detached: bool,
+    outcome_bytes_max: u64,
+    /// What the run object says of the check of its types.
+    #[serde(default)]
+    pub checked: Option<bool>,
+    #[serde(default)]
+    pub not_checked: Option<String>,
+}
+
+/// How it stood when it was parked.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Stand {
+    /// What it waits for.
+    pub asks: Vec<Ask>,
+    pub calls: Vec<CallRecord>,
+    pub usage: RunUsage,
+    /// How long it was paused before this pause, and when this one began.
+    pub paused_ms: f64,
+    pub since_ms: f64,
+    /// Where it is recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tape: Option<Reel>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Rest<B, S> {
+    belongings: B,
+    stand: S,
+}
+
+/// A parked run, read.
+pub struct Kept {
+    pub belongings: Belongings,
+    pub stand: Stand,
+    pub image: Image,
+    pub sequence: u64,
+    created_at_ms: u64,
+    id: String,
+    script: Option<String>,
+}
+
+impl Belongings {
+    pub fn new(script: &Script, tools: &str, external: Vec<ExternalAsked>, new: &New<'_>) -> Belongings {
+        let modules = script.modules.iter().map(|module| (module.name.clone(), module.source.clone())).collect();
+        let (tools, detached, outcome_bytes_max) = (tools.to_owned(), new.detached, new.outcome_bytes_max);
+        Belongings { modules, tools, external, detached, outcome_bytes_max, checked: None, not_checked: None }
+    }
+
+    pub fn with(&self, stand: &Stand) -> Vec<u8> {
+        // Plain records: nothing of it can fail.
+        serde_json::to_vec(&Rest { belongings: self, stand }).unwrap_or_default()
+    }
+
+    pub fn script(&self) -> Script {
+        let module = |(name, source): &(String, String)| ModuleText { name: name.clone(), source: source.clone() };
+        Script::new(self.modules.iter().map(module).collect())
+    }
+
+    pub fn externals(&self) -> Result<Externals, String> {
+        // What they may not be called was looked at when the run began.
+        Externals::read(self.external.clone(), "")
+    }
+}
+
+impl Kept {
+    pub fn read(run: ParkedRun) -> Result<Kept, RunError> {
+        let damaged = |what: &str| {
+            tracing::error!(run = run.run, what, "a parked run cannot be read");
+            RunError::new(ErrorKind::Internal, "InternalError", "what was kept of the run cannot be read")
+        };
+        let Rest { belongings, stand } =
+            serde_json::from_slice(&run.rest).map_err(|error| damaged(&error.to_string()))?;
+        let image = Image::from_bytes(&run.image).map_err(|error| damaged(&error.to_string()))?;
+        let script = Some(run.script).filter(|script| !script.is_empty());
+        let (sequence, created_at_ms) = (run.sequence, run.created_at_ms);
+        Ok(Kept { belongings, stand, image, sequence, created_at_ms, id: run.run, script })
+    }
+
+    /// When its clocks began, on the clock of this process.
+    pub fn began(&self) -> Instant {
+        let elapsed = Duration::try_from_secs_f64((now_ms() - self.image.started_ms()) / 1_000.0).unwrap_or_default();
+        Instant::now().checked_sub(elapsed).unwrap_or_else(Instant::now)
+    }
+
+    /// The run as it is looked up by those who ask about it. It is about to be paused again.
+    pub fn handle(&self, runs: &Runs, tenant: &str, began: Instant) -> Arc<RunHandle> {
+        let Belongings { detached, outcome_bytes_max, .. } = self.belongings;
+        let new = New { id: &self.id, tenant, script: self.script.clone(), detached, outcome_bytes_max };
+        let logs = self.image.log_lines().iter().cloned().map(Event::Log);
+        let events = logs.chain(self.stand.calls.iter().cloned().map(Event::Call)).chain([Event::Stop]).collect();
+        let Stand { paused_ms, since_ms, .. } = self.stand;
+        let paused = Duration::try_from_secs_f64((paused_ms + (now_ms() - since_ms).max(0.0)) / 1_000.0);
+        let paused = paused.unwrap_or_default();
+        runs.put(RunHandle::again(new, Before { created_at_ms: self.created_at_ms, began, paused, events }))
+    }
+
+    pub fn isolate(&self, engine: &Engine, program: &Arc<Program>) -> Result<Isolate, RunError> {
+        Isolate::from_image(engine, program, &self.image).map_err(|error| match error {
+            ImageError::Engine { made_by, this } => {
+                let (made_by, this) = (short(&made_by), short(&this));
+                let message = format!(
+                    "the run was parked by a server with engine {made_by}, and only that one can continue it; this is {this}"
+                );
+                RunError::new(ErrorKind::Internal, "InternalError", message)
+            }
+            ImageError::NoSlot => RunError::new(ErrorKind::Internal, "InternalError", "no isolate was free"),
+            ImageError::Damaged(what) => {
+                tracing::error!(run = self.id, what, "the image of a parked run cannot be used");
+                RunError::new(ErrorKind::Internal, "InternalError", "what was kept of the run cannot be used")
+            }
+        })
+    }
+}
+
+fn short(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
+}
+
+/// Since 1970.
+pub fn now_ms() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64() * 1_000.0
+}

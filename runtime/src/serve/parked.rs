@@ -1,0 +1,225 @@
+//! In: requests about runs that have left memory. Out: what is told of them, and the runs again.
+//! May touch: the bridge, which keeps them; isolates.
+//! Security boundary: no; whose runs they are, the bridge says.
+
+use super::ending::Ending;
+use super::http::permit;
+use super::runs::{Caller, Power};
+use crate::bridge::{Admission, DoorError, Parked, ParkedHead, ParkedState, RefusedKind, Session};
+use crate::isolate::{ErrorKind, RunError};
+use crate::limits::LIST_ENTRIES_MAX;
+use crate::respond::{Problem, ProblemKind, RunLine};
+use crate::run::{self, Desk, Kept, New, RunHandle, RunStatus};
+use serde_json::json;
+use serde_json::value::{RawValue, to_raw_value};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// Where a run is.
+pub(super) enum Found {
+    Here(Arc<RunHandle>),
+    Parked(Box<Lying>),
+}
+
+/// A run that lies in the store.
+pub(super) struct Lying {
+    parked: Parked,
+    head: ParkedHead,
+    admission: Admission,
+}
+
+/// How often a run is looked for that is in no place for long enough to be found there.
+const LOOKS_MAX: usize = 5;
+
+impl Caller<'_> {
+    /// A run of the token's own tenant. There is no other one, whoever's it is.
+    pub async fn find(&self, id: &str, power: Power) -> Result<Found, Problem> {
+        let (parked, admission) = self.tenant(power).await?;
+        if let Some(handle) = self.local.shared.runs.find(&admission.tenant, id)
+            && handle.is_here().await
+        {
+            return Ok(Found::Here(handle));
+        }
+        let missing =
+            || Problem::new(ProblemKind::NotFound, "there is no such run; runs that have ended are kept for a while");
+        if !looks_like_a_run(id) {
+            return Err(missing());
+        }
+        match parked.look(id).await {
+            Ok(head) => Ok(Found::Parked(Box::new(Lying { parked, head, admission }))),
+            Err(DoorError::Refused { kind: RefusedKind::NotFound, .. }) => Err(missing()),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// The same in memory, wherever it was; to be continued or cancelled.
+    pub async fn here(&self, id: &str) -> Result<Arc<RunHandle>, Problem> {
+        for _ in 0..LOOKS_MAX {
+            let lying = match self.find(id, Power::Act).await? {
+                Found::Here(handle) => return Ok(handle),
+                Found::Parked(lying) => lying,
+            };
+            match lying.head.state {
+                ParkedState::Parked => {}
+                ParkedState::Taken => break,
+                ParkedState::Lost | ParkedState::Expired => return Err(lying.is_over()),
+            }
+            if let Some(handle) = lying.take(self).await? {
+                return Ok(handle);
+            }
+        }
+        Err(Problem::new(ProblemKind::Conflict, "somebody else continues the run just now").retry_after_ms(1_000))
+    }
+}
+
+/// What we make begins so; nothing else is looked for in the store.
+fn looks_like_a_run(id: &str) -> bool {
+    id.strip_prefix("run_")
+        .is_some_and(|ulid| ulid.len() == 26 && ulid.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
+impl Lying {
+    fn status(&self) -> RunStatus {
+        match self.head.state {
+            ParkedState::Parked => RunStatus::Paused,
+            ParkedState::Taken => RunStatus::Running,
+            ParkedState::Lost => RunStatus::Failed,
+            ParkedState::Expired => RunStatus::Cancelled,
+        }
+    }
+
+    fn error(&self) -> Option<RunError> {
+        match self.head.state {
+            ParkedState::Parked | ParkedState::Taken => None,
+            ParkedState::Lost => {
+                let message = "the server that continued the run went away before its end";
+                Some(RunError::new(ErrorKind::Internal, "InternalError", message))
+            }
+            ParkedState::Expired => {
+                let message = "the run was paused for as long as it may be, and nobody continued it";
+                Some(RunError::new(ErrorKind::Cancelled, "CancelledError", message))
+            }
+        }
+    }
+
+    pub fn has_ended(&self) -> bool {
+        matches!(self.head.state, ParkedState::Lost | ParkedState::Expired)
+    }
+
+    fn is_over(&self) -> Problem {
+        let message = self.error().map(|error| error.message).unwrap_or_default();
+        Problem::new(ProblemKind::Conflict, format!("only a paused run can be continued: {message}"))
+    }
+
+    /// The run object, as it is to be told now.
+    pub fn object(&self) -> Result<bytes::Bytes, Problem> {
+        let damaged = |error: serde_json::Error| {
+            tracing::error!(run = self.head.run, %error, "a parked run cannot be read");
+            Problem::new(ProblemKind::Internal, "what was kept of the run cannot be read")
+        };
+        if self.head.state == ParkedState::Parked {
+            return Ok(self.head.object.clone().into());
+        }
+        let mut object: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(&self.head.object).map_err(damaged)?;
+        object.remove("pending");
+        object.insert("status".to_owned(), to_raw_value(&json!(self.status())).map_err(damaged)?);
+        if let Some(error) = self.error() {
+            object.insert("error".to_owned(), to_raw_value(&error).map_err(damaged)?);
+        }
+        Ok(serde_json::to_vec(&object).map_err(damaged)?.into())
+    }
+
+    /// Takes the run up and brings it to where it waits. `None`: somebody else was first.
+    async fn take(self, caller: &Caller<'_>) -> Result<Option<Arc<RunHandle>>, Problem> {
+        let Lying { parked, head, admission } = self;
+        let permit = permit(caller.local).await?;
+        let tenant = admission.tenant.clone();
+        let (run, session) = match parked.take(&head.run, head.sequence, admission).await {
+            Ok(taken) => taken,
+            Err(DoorError::Refused { kind: RefusedKind::Changed | RefusedKind::NotFound, .. }) => return Ok(None),
+            Err(other) => return Err(other.into()),
+        };
+        let runs = caller.local.shared.runs.clone();
+        let read = Kept::read(run).and_then(|kept| {
+            let externals = kept.belongings.externals();
+            let why = |why| RunError::new(ErrorKind::Internal, "InternalError", why);
+            Ok((externals.map_err(why)?, kept))
+        });
+        let (externals, mut kept) = match read {
+            Ok(read) => read,
+            Err(error) => {
+                let (id, script) = (head.run.as_str(), head.script.clone());
+                let new = New { id, tenant: &tenant, script, detached: true, outcome_bytes_max: 0 };
+                let handle = runs.begin(new);
+                drop(Ending::failed(runs, handle.clone(), error));
+                forget(&session, id).await;
+                return Ok(Some(handle));
+            }
+        };
+        let began = kept.began();
+        let handle = kept.handle(&runs, &tenant, began);
+        let desk = Desk::new(handle.clone(), runs.clone(), externals, kept.belongings.clone());
+        let desk = Rc::new(desk.back_again(&mut kept));
+        let (own, paused) = (caller.local.clone(), handle.next_stop());
+        let mut ending = Ending::new(runs, handle.clone());
+        tokio::task::spawn_local(async move {
+            let host = &own.shared.host;
+            let id = ending.id().to_owned();
+            let left = run::execute_parked(host, id.clone(), &tenant, kept, began, &session, desk.clone()).await;
+            drop(permit);
+            ending.recorded(desk.recorded());
+            // Who is told of the end finds its place free.
+            if left.is_some() {
+                forget(&session, &id).await;
+            }
+            drop(session);
+            ending.left(left);
+        });
+        // It pauses where it stood, or fails.
+        let _ = paused.await;
+        Ok(Some(handle))
+    }
+}
+
+/// The run has ended: what was kept of it when it was parked goes.
+pub(super) async fn forget(session: &Session, run: &str) {
+    if let Err(error) = session.ended().await {
+        // It is told as lost until it expires.
+        tracing::warn!(run, %error, "what was kept of an ended run could not be removed");
+    }
+}
+
+/// Lines of the list for runs that lie in the store, newest first, from before the run `before`, at most `count`.
+pub(super) async fn lines(
+    parked: &Parked,
+    before: Option<&str>,
+    count: usize,
+    wanted: impl Fn(&RunLine) -> bool,
+) -> Result<Vec<RunLine>, Problem> {
+    let (mut found, mut before) = (Vec::new(), before.unwrap_or_default().to_owned());
+    loop {
+        let mut page = parked.list(&before, LIST_ENTRIES_MAX).await?;
+        let more = page.len() > LIST_ENTRIES_MAX as usize;
+        page.truncate(LIST_ENTRIES_MAX as usize);
+        let Some(last) = page.last() else { return Ok(found) };
+        before.clone_from(&last.run);
+        found.extend(page.into_iter().filter_map(line).filter(&wanted));
+        if found.len() >= count || !more {
+            found.truncate(count);
+            return Ok(found);
+        }
+    }
+}
+
+/// One that is taken is told by who has it.
+fn line(head: ParkedHead) -> Option<RunLine> {
+    let (status, error) = match head.state {
+        ParkedState::Taken => return None,
+        ParkedState::Parked => (RunStatus::Paused, None),
+        ParkedState::Lost => (RunStatus::Failed, None),
+        ParkedState::Expired => (RunStatus::Cancelled, None),
+    };
+    let ParkedHead { run: id, created_at_ms, script, .. } = head;
+    Some(RunLine { id, status, created_at_ms, script, error })
+}
