@@ -18,8 +18,7 @@ pub struct Settings {
     pub tokens: Vec<ExtraToken>,
     /// Folder for `audit.jsonl` and the store; without it the audit goes to tracing, target `audit`, and nothing is stored.
     pub state: Option<PathBuf>,
-    /// Where the master key is, as `file:`, `env:` or `credential:` with an absolute path or a name; without it `master.key` in
-    /// the state folder.
+    /// Where the master key is: `file:`, `env:` or `credential:`; without it `master.key` in the state folder.
     #[serde(default)]
     pub master_key: Option<String>,
     /// Host name of the server itself: its own paths win there over any tenant's route.

@@ -27,7 +27,7 @@ pub struct Config {
     pub tenants: PathBuf,
     /// A bridge that somebody else runs; without it `serve` starts its own.
     pub bridge_socket: Option<PathBuf>,
-    /// Where the bridge's master key is, with an absolute path; without it `master.key` in the state folder.
+    /// Where the bridge finds its master key; without it in the state folder.
     pub master_key: Option<String>,
     /// Whether requests to upstreams carry the trace of the request that began their run.
     pub trace_upstreams: bool,
@@ -68,8 +68,8 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct BridgeTable {
     socket: Option<String>,
-    trace_upstreams: Option<bool>,
     master_key: Option<Spanned<String>>,
+    trace_upstreams: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -126,12 +126,7 @@ impl Config {
             host: file.host.as_ref().map(|host| host_name(name, host, line)).transpose()?,
             state: folder.join(state(name, &file.state, line)?),
             tenants: folder.join(file.tenants.as_deref().unwrap_or("tenants")),
-            master_key: file
-                .bridge
-                .as_ref()
-                .and_then(|bridge| bridge.master_key.as_ref())
-                .map(|source| master_key(name, source, folder, line))
-                .transpose()?,
+            master_key: master_key(name, folder, file.bridge.as_ref(), line)?,
             trace_upstreams: file.bridge.as_ref().and_then(|bridge| bridge.trace_upstreams).unwrap_or(false),
             bridge_socket: file.bridge.and_then(|bridge| bridge.socket).map(|socket| folder.join(socket)),
             checker_command: file.checker.and_then(|checker| checker.command).map(|command| folder.join(command)),
@@ -177,22 +172,20 @@ fn within(
     Err(mistake.hint(format!("use {} to {}", range.start(), range.end())))
 }
 
-/// A path starts at the folder of the file, and is read by a process that starts elsewhere.
+/// With its path, if it has one, relative to the configuration's folder.
 fn master_key(
     name: &str,
-    source: &Spanned<String>,
     folder: &Path,
+    bridge: Option<&BridgeTable>,
     line: impl Fn(usize) -> usize,
-) -> Result<String, Mistake> {
-    match source.get_ref().split_once(':') {
-        Some(("file", path)) if !path.is_empty() => {
-            let path = folder.join(path);
-            Ok(format!("file:{}", std::path::absolute(&path).unwrap_or(path).display()))
-        }
-        Some(("env" | "credential", name)) if !name.is_empty() => Ok(source.get_ref().clone()),
+) -> Result<Option<String>, Mistake> {
+    let Some(key) = bridge.and_then(|bridge| bridge.master_key.as_ref()) else { return Ok(None) };
+    match key.get_ref().split_once(':') {
+        Some(("file", path)) if !path.is_empty() => Ok(Some(format!("file:{}", folder.join(path).display()))),
+        Some(("env" | "credential", place)) if !place.is_empty() => Ok(Some(key.get_ref().clone())),
         // Without the text: it may be the key itself.
-        _ => Err(Mistake::new(name, line(source.span().start), "`master_key` names no source of a key")
-            .hint("write file:PATH, env:NAME or credential:NAME")),
+        _ => Err(Mistake::new(name, line(key.span().start), "`master_key` names no source".to_owned())
+            .hint("write file:PATH, env:NAME, or credential:NAME for one of systemd's")),
     }
 }
 
