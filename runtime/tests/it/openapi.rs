@@ -127,6 +127,9 @@ fn what_the_server_says_is_what_is_described() {
         &tokens,
         json!({ "code": "return await crm.ask({ a: 1 })", "external": [{ "name": "crm.ask", "input_schema": { "type": "object" } }] }),
     );
+    let recorded = create(&server, &tokens, json!({ "code": "return Math.random()", "record": true }));
+    let path = format!("/v1/runs/{}/replay", recorded["id"].as_str().unwrap());
+    against("Comparison", &server.as_(tokens.of("runner"), "POST", &path, "", "").json());
     assert_eq!(paused["status"], "paused");
     let at = format!("/v1/runs/{}", paused["id"].as_str().unwrap());
     let ask = |role: &str, method: &str, path: &str, body: &Value| {
