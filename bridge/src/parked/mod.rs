@@ -240,11 +240,13 @@ impl Desk {
             Refusal::quota(&self.tenant, full, ("runs_in_flight", in_flight), ("runs_per_minute", minute))
         })?;
         let mut hold = Hold::new(shared, &self.tenant.name, &place.run);
-        let taken = shared.shelf.store().take(place.clone(), sequence, hold.holder, now_ms()).await.map_err(of_runs);
-        let taken = taken.and_then(|row| {
-            hold.sequence = Some(row.sequence);
-            open_row(&key, row)
-        });
+        // From here on: who asks may go away while the store is giving the run to it, and then it is lost.
+        hold.sequence = Some(sequence);
+        let taken = shared.shelf.store().take(place.clone(), sequence, hold.holder, now_ms()).await;
+        if matches!(taken, Err(StoreError::Conflict { .. } | StoreError::NotFound)) {
+            hold.sequence = None;
+        }
+        let taken = taken.map_err(of_runs).and_then(|row| open_row(&key, row));
         self.audit("take", &place.run, &taken.as_ref().map(drop).map_err(Refusal::again)).await;
         let row = taken?;
         shared.holds.mark(&place, row.sequence + 1);

@@ -142,6 +142,35 @@ fn who_goes_away_without_a_word_leaves_a_lost_run() {
 }
 
 #[test]
+fn who_goes_away_while_a_run_is_being_given_to_it_leaves_a_lost_run() {
+    run(async {
+        let (bridge, acme, _) = bridge();
+        let opened = bridge.session(&acme).await;
+        park(&opened.session, "run_1", 1, IMAGE).await.unwrap();
+        let connection = bridge.connect().await;
+        let own = runs(&connection, &acme).await;
+        // The store cannot write before the taker is gone.
+        let held = rusqlite::Connection::open(database(&bridge)).unwrap();
+        held.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let other = bridge.connect().await;
+        let theirs = runs(&other, &acme).await;
+        let mut request = theirs.take_request();
+        request.get().set_run("run_1");
+        request.get().set_sequence(1);
+        let taking = tokio::task::spawn_local(request.send().promise);
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        other.cut();
+        let _ = taking.await;
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        assert_eq!(look(&own, "run_1").await.unwrap().2, parked_head::State::Parked);
+        held.execute_batch("COMMIT").unwrap();
+        while look(&own, "run_1").await.unwrap().2 != parked_head::State::Lost {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    });
+}
+
+#[test]
 fn nothing_of_a_run_can_be_read_in_the_database() {
     run(async {
         let (bridge, acme, _) = bridge();
