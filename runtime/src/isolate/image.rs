@@ -8,7 +8,7 @@ use super::guest::Guest;
 use super::pristine::PAGE_BYTES;
 use super::program::Program;
 use super::state::{Isolate, Ledger};
-use mayfly_schemas::limits::Limits;
+use mayfly_schemas::limits::{CEILINGS, Limits};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -119,6 +119,9 @@ impl Isolate {
     pub fn from_image(engine: &Engine, program: &Arc<Program>, image: &Image) -> Result<Isolate, ImageError> {
         if image.engine != engine.digest() {
             return Err(ImageError::Engine { made_by: image.engine.clone(), this: engine.digest().to_owned() });
+        }
+        if image.ledger.limits.at_most(&CEILINGS) != image.ledger.limits {
+            return Err(ImageError::Damaged("limits above the ceilings"));
         }
         let memory_mib = image.ledger.limits.memory_mib;
         let bytes_max = u64::from(memory_mib) * mayfly_schemas::limits::MIB;

@@ -92,6 +92,13 @@ fn an_image_of_another_engine_or_a_damaged_one_is_refused() {
         assert!(matches!(refused, Some(ImageError::Engine { .. })), "{refused:?}");
 
         let stored = serde_json::to_value(&image).unwrap();
+        for (limit, value) in [("memory_mib", 4_096u64), ("cpu_ms", 1 << 40), ("calls", 1 << 30)] {
+            let mut damaged = stored.clone();
+            damaged["ledger"]["limits"][limit] = value.into();
+            let damaged: Image = serde_json::from_value(damaged).unwrap();
+            let refused = Isolate::from_image(&BENCH.engine, &program, &damaged).err();
+            assert_eq!(refused, Some(ImageError::Damaged("limits above the ceilings")), "{limit}");
+        }
         for (field, value) in [
             ("memory_bytes", serde_json::json!(1u64 << 40)),
             ("pages", serde_json::json!([4_000_000_000u32])),
