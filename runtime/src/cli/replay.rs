@@ -47,7 +47,7 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     };
     let engine = Engine::load(EngineOptions { isolates_max: 8, ..EngineOptions::default() })
         .map_err(|error| Failure::fault("engine", error))?;
-    let compared = executor()?.block_on(tape::replay(&Host::new(engine), &text)).map_err(|why| match why {
+    let compared = executor()?.block_on(tape::replay(&Host::new(engine), "", &text)).map_err(|why| match why {
         NotReplayed::NoIsolate(why) => Failure::fault("engine", why),
         other => Failure::usage(format!("{name}: {other}")),
     })?;

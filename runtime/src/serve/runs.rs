@@ -147,9 +147,9 @@ impl Caller<'_> {
         let tape = self.tape(id).await?;
         let permit = permit(self.local).await?;
         let session = self.local.bridge.open(self.token.as_bytes(), id, self.request_id).await?;
-        session.admission().await?;
+        let tenant = session.admission().await?.tenant;
         let text = std::str::from_utf8(&tape).unwrap_or_default();
-        let compared = tape::replay(&self.local.shared.host, text).await;
+        let compared = tape::replay(&self.local.shared.host, &tenant, text).await;
         drop((session, permit));
         match compared {
             Ok(compared) => Ok(respond::compared(&compared)),

@@ -41,7 +41,8 @@ struct Tape {
     entries: Vec<Entry>,
 }
 
-pub async fn replay(host: &Host, text: &str) -> Result<Compared, NotReplayed> {
+/// `tenant`: whose programs it finds, and leaves, in the cache.
+pub async fn replay(host: &Host, tenant: &str, text: &str) -> Result<Compared, NotReplayed> {
     let Tape { header, entries } = read(text)?;
     let this = host.engine.digest();
     if header.engine != this {
@@ -49,7 +50,7 @@ pub async fn replay(host: &Host, text: &str) -> Result<Compared, NotReplayed> {
     }
     let modules = header.modules.iter().map(|(name, source)| ModuleText { name: name.clone(), source: source.clone() });
     let limits = limits(&header.limits, &entries);
-    let prepared = host.programs.prepare("", &Script::new(modules.collect()), limits.source_bytes).await;
+    let prepared = host.programs.prepare(tenant, &Script::new(modules.collect()), limits.source_bytes).await;
     let mut player = Player { at: 0, logs: 0 };
     let program = match prepared {
         Ok(program) => program,
