@@ -136,6 +136,44 @@ interface Session {
   ended @4 () -> (outcome :ParkOutcome);
   # This session's run has ended: what was kept of it when it was parked is forgotten. Nothing when it never was. A run that
   # was taken up and whose session goes away without this (its process died) can be looked at as `lost`.
+
+  narrow @5 (ask :NarrowAsk) -> (answer :NarrowAnswer);
+  # Before the first call, once: which of the tenant's tools this run may call, and credentials of its own. It only takes away,
+  # and lasts as long as the run, also where it was parked.
+
+  told @6 (call :UInt32, tool :Text, outcome :Outcome, micros :UInt64) -> ();
+  # For the audit: a call that the run's caller answered itself, or was to.
+
+  enum Outcome {
+    value @0;
+    error @1;
+    refused @2;                   # its arguments did not fit
+    abandoned @3;                 # the run ended before it was answered
+  }
+}
+
+struct NarrowAsk {
+  narrow @0 :Bool;                # whether `tools` counts; otherwise all of them stay
+  tools @1 :List(Text);           # paths of tools, of groups of them, or names of sets
+  credentials @2 :List(OwnCredential);
+}
+
+struct OwnCredential {
+  # In the place of the value that the tenant's file gives to this credential. Held in memory, and where the run is parked
+  # sealed with it; never told, never logged, searched for in replies like every other.
+
+  name @0 :Text;
+  value @1 :Data;
+}
+
+struct NarrowAnswer {
+  union {
+    toolSets @0 :List(Text);      # the names of the sets of which something is left
+    invalid :group {
+      field @1 :Text;             # `tools[2]`, `credentials.github`
+      why @2 :Text;
+    }
+  }
 }
 
 interface ByteStream {
@@ -163,6 +201,7 @@ struct FetchAsk {
   responseBytes @7 :UInt64;       # likewise; of the decompressed body
   upload @8 :Bool;                # `body` is empty and comes in parts through `Session.upload`
   stream @9 :Bool;                # the caller takes a reply in parts: see `Response.stream`
+  approved @10 :Bool;             # it was held before, and somebody has said yes since: see `ParkedRuns.decide`
 
   enum Redirect { follow @0; error @1; manual @2; }
 }
@@ -173,6 +212,7 @@ struct CallAsk {
   args @2 :Text;                  # JSON
   callMs @3 :UInt64;
   responseBytes @4 :UInt64;
+  approved @5 :Bool;              # as in FetchAsk
 }
 
 struct Header {
@@ -188,7 +228,18 @@ struct Reply {
     value @2 :Text;               # of call: JSON, empty for undefined
     failure @3 :Failure;          # of either
     bytes @4 :Data;               # of call: what is neither JSON nor text
+    held @5 :Held;                # of either: nothing was sent, somebody has to say yes first
   }
+}
+
+struct Held {
+  # A request as it will be sent when it is approved, but for its credential.
+
+  digest @0 :Data;                # SHA-256 of method, URL and body; what is approved is this
+  method @1 :Text;
+  url @2 :Text;                   # with its query
+  body @3 :Data;                  # the beginning of it: `limits.rs`, `held_body_shown_bytes_max`
+  bodyBytes @4 :UInt64;           # of all of it
 }
 
 struct Response {
@@ -253,6 +304,7 @@ struct ToolsAsk {
     search @2 :ToolSearch;
     describe @3 :ToolDescribe;
     declarations @4 :Void;        # of all tools
+    some @5 :List(Text);          # declarations of the tools at these paths, as `NarrowAsk` has them
   }
 }
 
@@ -318,6 +370,11 @@ interface ParkedRuns {
 
   list @3 (before :Text, limit :UInt32) -> (answer :ParkedList);
   # Newest first, those whose identifiers sort below `before` (empty: all).
+
+  decide @4 (run :Text, call :UInt32, digest :Data, approve :Bool, model :Bool) -> (outcome :ParkOutcome);
+  # Somebody has looked at a held call and decided. A yes is good for one ask of this call of this run with this digest, within
+  # a minute; it is asked for with `approved`. Refused as `forbidden` where the tenant's file says that this role may not.
+  # `model`: it came by MCP, where mostly a model speaks; then the file has to name the role.
 }
 
 struct ParkedRun {

@@ -79,7 +79,8 @@ async fn one(
     );
     let modules = vec![Module { name: "main.ts".into(), source }];
     let declarations = declarations.map(str::to_owned);
-    let ask = Ask { tenant: "bench".into(), catalogue: catalogue.into(), declarations, external: Vec::new(), modules };
+    let ask =
+        Ask { tenant: "bench".into(), catalogue: catalogue.into(), declarations, external: String::new(), modules };
     match checker.check(&ask).await {
         Answer::Told(Verdict::Wrong { diagnostics, .. }) if diagnostics.len() == 1 => Ok(()),
         other => Err(format!("{other:?}").into()),

@@ -30,7 +30,8 @@ pub struct Entry {
     /// Path of the tool that was called; empty for a fetch.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub tool: String,
-    /// `allow` (it was sent, or policy would have let it), `deny`, or `cancelled` (the client or the script went away).
+    /// `allow` (it was sent, or policy would have let it), `deny`, `hold` (somebody has to say yes; when somebody has, the call
+    /// has another record), or `cancelled` (the client or the script went away).
     pub verdict: &'static str,
     pub rule: String,
     /// Policy reason or kind of failure; empty for a reply that came to its end. With a status: why its body broke off.
@@ -45,9 +46,12 @@ pub struct Entry {
     /// Names of the credentials that were sent.
     pub credentials: Vec<String>,
     pub redirects: u32,
-    /// Of a run that leaves memory or comes back: `park`, `take`, `forget`.
+    /// Of a run that leaves memory or comes back: `park`, `take`, `forget`. Of a call that waited: `approve`, `reject`.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub action: &'static str,
+    /// Of a call that somebody decided about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
     /// Of a request that changes a stored script.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deploy: Option<Deploy>,
@@ -61,6 +65,16 @@ pub struct Deploy {
     pub script: String,
     /// 0 and empty when nothing was stored.
     pub version: u64,
+    pub digest: String,
+    pub role: &'static str,
+    /// First 8 digits of the token's SHA-256, as its [[token]] begins.
+    pub token: String,
+}
+
+/// Who decided about which request.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
+pub struct Decision {
+    /// SHA-256 of the request's method, URL and body.
     pub digest: String,
     pub role: &'static str,
     /// First 8 digits of the token's SHA-256, as its [[token]] begins.

@@ -27,6 +27,10 @@ impl Permit {
         self.ask.target()
     }
 
+    pub fn ask(&self) -> &Ask {
+        &self.ask
+    }
+
     pub fn rule(&self) -> &Arc<Rule> {
         &self.rule
     }

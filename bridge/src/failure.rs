@@ -26,6 +26,14 @@ pub enum Reason {
     CredentialEchoed,
     /// More calls than the run's limit, at once or in total.
     TooManyCalls,
+    /// The run was begun with fewer tools than the tenant has, and without this one.
+    NotGranted,
+    /// The credential of this rule comes with the run, and this one has brought none.
+    CredentialMissing,
+    /// Somebody would have to say yes, and nobody can be asked.
+    NeedsApproval,
+    /// Somebody was asked, and this is not what was approved.
+    NotApproved,
 }
 
 impl Reason {
@@ -40,6 +48,10 @@ impl Reason {
             Reason::AmbiguousPath => "ambiguous_path",
             Reason::CredentialEchoed => "credential_echoed",
             Reason::TooManyCalls => "too_many_calls",
+            Reason::NotGranted => "not_granted",
+            Reason::CredentialMissing => "credential_missing",
+            Reason::NeedsApproval => "needs_approval",
+            Reason::NotApproved => "not_approved",
         }
     }
 }

@@ -5,6 +5,7 @@
 //! One lane per thread, nothing locked: a call stays on the thread its run's connection is on. Rejected: pools shared by
 //! all threads; a call would wake another thread for each packet.
 
+use crate::approvals::Approvals;
 use crate::audit::Audit;
 use crate::budget::Budget;
 use crate::dial::Upstreams;
@@ -29,6 +30,7 @@ pub struct Shared {
     pub shelf: Shelf,
     pub master_key: KeySource,
     pub holds: Holds,
+    pub approvals: Approvals,
     pub lookup: Lookup,
     pub roots: Arc<Roots>,
     pub budget: Arc<Budget>,

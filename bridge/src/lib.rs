@@ -9,6 +9,7 @@
 mod settings;
 pub mod store;
 
+mod credentials;
 mod fields;
 mod patterns;
 mod reload;
@@ -35,6 +36,7 @@ mod tool_desk;
 mod trigger;
 
 mod addresses;
+mod approvals;
 mod ask;
 mod audit;
 mod body;
@@ -48,6 +50,7 @@ mod gzip;
 mod mcp;
 mod messages;
 mod outgoing;
+mod own;
 mod patience;
 mod pool;
 mod record;
@@ -59,6 +62,7 @@ mod stream;
 mod tls;
 mod tool_call;
 mod upload;
+mod walk;
 
 mod diff;
 mod explain;

@@ -2,6 +2,7 @@
 //! May touch: nothing.
 //! Security boundary: no; what the words mean is decided in `ask.rs`.
 
+use crate::approvals::Held;
 use crate::ask::Words;
 use crate::failure::{Failure, Kind};
 use crate::record::Call;
@@ -22,6 +23,10 @@ pub struct Fetch {
     pub stream: bool,
     /// What the set of tools that this belongs to allows by itself.
     pub grant: Option<Arc<Rule>>,
+    /// Somebody has to say yes, whatever the rule says.
+    pub hold: bool,
+    /// Who asks says that somebody has.
+    pub approved: bool,
 }
 
 /// One call of a tool as it came over the socket.
@@ -30,6 +35,7 @@ pub struct ToolCall {
     pub args: String,
     pub call_ms: u64,
     pub response_bytes: u64,
+    pub approved: bool,
 }
 
 impl ToolCall {
@@ -45,6 +51,7 @@ pub fn read_call(ask: call_ask::Reader<'_>) -> Result<ToolCall, capnp::Error> {
         args: ask.get_args()?.to_string()?,
         call_ms: ask.get_call_ms(),
         response_bytes: ask.get_response_bytes(),
+        approved: ask.get_approved(),
     })
 }
 
@@ -68,6 +75,8 @@ pub fn read_fetch(ask: fetch_ask::Reader<'_>, body: crate::ask::Body) -> Result<
         response_bytes: ask.get_response_bytes(),
         stream: ask.get_stream(),
         grant: None,
+        hold: false,
+        approved: ask.get_approved(),
     })
 }
 
@@ -101,7 +110,15 @@ pub fn write_outcome(mut to: reply::Builder<'_>, outcome: &Outcome, call: &Call)
     match outcome {
         Outcome::Json(text) => to.set_value(text),
         Outcome::Bytes(bytes) => to.set_bytes(bytes),
+        Outcome::Held(held) => held.write(to.init_held()),
     }
+}
+
+/// Somebody has to say yes first.
+pub fn write_held(mut to: reply::Builder<'_>, held: &Held, call: &mut Call) {
+    call.held();
+    call.write(to.reborrow().init_record(), "it waits for approval");
+    held.write(to.init_held());
 }
 
 pub fn write_refusal(mut to: reply::Builder<'_>, failure: &Failure, call: &mut Call) {

@@ -101,6 +101,11 @@ impl Call {
         }
     }
 
+    /// Nothing was sent: somebody has to say yes first.
+    pub fn held(&mut self) {
+        self.entry.verdict = "hold";
+    }
+
     pub fn cancelled(&mut self) {
         self.entry.verdict = "cancelled";
     }

@@ -3,7 +3,7 @@
 //! Security boundary: yes; the only way from `dial.rs` to a script. On a hit all that was not handed on yet is withheld: a
 //! masked reply would tell where the secret stood, and a script could bisect it.
 //!
-//! Looked for: every credential of the tenant, not only this call's, for a service may store what another call sent it.
+//! Looked for: every credential of the tenant and of the run, not only this call's, for a service may store what another call sent it.
 //! Where: status text, names and values of headers, final URL, body after decompression; trailers never leave `body.rs`.
 //! As: the forms of `forms.rs`, each in any letter case.
 //!
@@ -52,6 +52,7 @@ pub struct CleanHead {
 pub struct CleanBody {
     raw: RawBody,
     tenant: Arc<Tenant>,
+    scrubber: Arc<Scrubber>,
     target: Target,
     /// How long the upstream may be silent.
     idle: Duration,
@@ -170,10 +171,14 @@ impl Automate {
 }
 
 /// Looks into the head; the body is looked into as it comes.
-pub fn scrub(raw: RawReply, tenant: &Arc<Tenant>, shared: &Shared) -> Result<(CleanHead, CleanBody), Failure> {
+pub fn scrub(
+    raw: RawReply,
+    tenant: &Arc<Tenant>,
+    scrubber: Arc<Scrubber>,
+    shared: &Shared,
+) -> Result<(CleanHead, CleanBody), Failure> {
     let (target, head, raw) = raw.open(&Key(()));
     let RawHead { status, status_text, headers } = head;
-    let scrubber = &tenant.scrubber;
     let in_headers = headers
         .iter()
         .any(|(name, value)| scrubber.finds(name.as_str().as_bytes()) || scrubber.finds(value.as_bytes()));
@@ -182,7 +187,7 @@ pub fn scrub(raw: RawReply, tenant: &Arc<Tenant>, shared: &Shared) -> Result<(Cl
     }
     let (seen, held, scan) = (BytesMut::new(), Held::new(&shared.budget), Scan::default());
     let (tenant, idle) = (tenant.clone(), shared.body_idle);
-    let body = CleanBody { raw, tenant, target, idle, scan, seen, held, ended: false };
+    let body = CleanBody { raw, tenant, scrubber, target, idle, scan, seen, held, ended: false };
     Ok((CleanHead { status, status_text, headers }, body))
 }
 
@@ -203,7 +208,7 @@ impl CleanBody {
         let step = more.map_err(|failure| failure.about(&self.target))?;
         let new = self.seen.get(before..).unwrap_or_default();
         self.held.more(new.len())?;
-        if self.tenant.scrubber.finds_more(&mut self.scan, new) {
+        if self.scrubber.finds_more(&mut self.scan, new) {
             return Err(echoed(&self.tenant, &self.target));
         }
         self.ended |= step == Step::End;
@@ -223,7 +228,7 @@ impl CleanBody {
 
     /// How many bytes may leave.
     pub fn ready(&self) -> usize {
-        let withheld = if self.ended { 0 } else { self.tenant.scrubber.withheld(self.scan) };
+        let withheld = if self.ended { 0 } else { self.scrubber.withheld(self.scan) };
         self.seen.len().saturating_sub(withheld)
     }
 

@@ -15,6 +15,11 @@ impl Secret {
         Secret(Zeroizing::new(bytes))
     }
 
+    /// The same once more.
+    pub fn again(&self) -> Secret {
+        Secret(self.0.clone())
+    }
+
     /// For `sign.rs`, which sends it, and `scrub.rs`, which looks for it.
     pub fn expose(&self) -> &[u8] {
         &self.0
@@ -53,7 +58,9 @@ pub enum SourceError {
 impl SourceError {
     pub fn hint(&self) -> &'static str {
         match self {
-            SourceError::Unknown | SourceError::Later(_) => "write env:NAME, file:PATH or vault:NAME",
+            SourceError::Unknown | SourceError::Later(_) => {
+                "write env:NAME, file:PATH, vault:NAME, or run where each run brings its own"
+            }
             SourceError::Vault(_) => "`mayfly secret list` says what is in the vault",
             SourceError::Unset(_) => "set it for the process that starts the bridge",
             _ => "put the credential's value there and nothing else",

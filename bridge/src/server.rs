@@ -4,6 +4,7 @@
 //!
 //! Cap'n Proto's connections cannot move between threads: each thread has its own event loop, and connections go round.
 
+use crate::approvals::Approvals;
 use crate::audit::Audit;
 use crate::door;
 use crate::lane::{Lane, Shared};
@@ -69,6 +70,7 @@ pub async fn serve_in(
     let master_key = KeySource::new(settings.master_key.as_deref(), settings.state.as_deref())?;
     let (holds, mut losing) = Holds::new();
     let shared = Arc::new(Shared {
+        approvals: Approvals::default(),
         master_key,
         holds,
         shelf: Shelf::new(store).map_err(Error::Store)?,

@@ -11,6 +11,7 @@
 //! will see. With `range` it says `identity`, as fetch does: a piece of a compressed body cannot be decoded.
 
 use crate::ask::{Ask, Body, Target};
+use crate::credentials::Credential;
 use crate::decode;
 use crate::outgoing::Outgoing;
 use crate::resolve::Pinned;
@@ -68,8 +69,8 @@ const RANGES: [&str; 2] = ["range", "if-range"];
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
-/// `trace`: where the operator wants upstreams to know the trace of the request that a run was begun by.
-pub fn sign(pinned: Pinned, trace: Option<&Trace>) -> Signed {
+/// `credential`: of the permit's rule, or the run's own in its place. `trace`: where the operator wants upstreams to know the trace of the request that a run was begun by.
+pub fn sign(pinned: Pinned, credential: Option<&Credential>, trace: Option<&Trace>) -> Signed {
     let (permit, addresses) = pinned.into_parts();
     let rule = permit.rule().clone();
     let ask = permit.into_ask();
@@ -79,9 +80,9 @@ pub fn sign(pinned: Pinned, trace: Option<&Trace>) -> Signed {
     headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
     headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(concat!("mayfly/", env!("CARGO_PKG_VERSION"))));
     trace.iter().for_each(|trace| continue_trace(&mut headers, trace));
-    let credential = rule.credential.as_ref().and_then(|credential| {
-        // Checked when the file was loaded.
-        let mut value = HeaderValue::from_bytes(credential.line.expose()).ok()?;
+    let credential = credential.filter(|_| rule.credential.is_some()).and_then(|credential| {
+        // Checked when the file was loaded, or the run begun.
+        let mut value = HeaderValue::from_bytes(credential.sent.as_ref()?.line.expose()).ok()?;
         value.set_sensitive(true);
         headers.insert(credential.header.clone(), value);
         Some(credential.name.clone())

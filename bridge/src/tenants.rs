@@ -2,17 +2,18 @@
 //! May touch: the sources of its credentials (`secret.rs`).
 //! Security boundary: yes; a rule read more widely than it was written is a hole. What is odd is a mistake, not a guess.
 
+use crate::credentials::{Credential, credential_of, credentials};
 use crate::fields::{At, Reading, Table};
 use crate::patterns::Pattern;
 use crate::quota::Quota;
 use crate::routes::{self, Declared};
 use crate::scrub::Scrubber;
-use crate::secret::{Secret, Source};
+use crate::secret::Secret;
 use crate::shelf::Stored;
 use crate::tokens::{Role, TokenHash, parse_hash};
 use crate::toolbox::{self, Toolbox};
 use crate::vault::Vault;
-use http::{HeaderName, HeaderValue, Method};
+use http::Method;
 use mayfly_schemas::limits::{Limits, LimitsAsked, RUNS_IN_FLIGHT, RUNS_PER_MINUTE};
 use mayfly_schemas::strict::Mistake;
 use std::collections::HashSet;
@@ -31,10 +32,13 @@ pub struct Tenant {
     pub defaults: Limits,
     pub runs_in_flight: u32,
     pub runs_per_minute: u32,
-    pub scrubber: Scrubber,
+    pub credentials: Vec<Arc<Credential>>,
+    pub scrubber: Arc<Scrubber>,
     pub quota: Arc<Quota>,
     /// What the file says about scripts, and what outlives its reloads.
     pub declared: Declared,
+    /// Roles of those who may say yes to calls that wait; otherwise everybody who may run code.
+    pub approvers: Option<Vec<Role>>,
     pub stored: Arc<Stored>,
     pub toolbox: Toolbox,
     /// Files besides its own whose change makes this tenant a new one: credentials, descriptions of tools.
@@ -49,15 +53,25 @@ pub struct Rule {
     pub methods: Vec<Method>,
     pub credential: Option<Arc<Credential>>,
     pub private: bool,
+    /// Somebody has to say yes to each call.
+    pub hold: bool,
 }
 
-pub struct Credential {
-    pub name: String,
-    pub header: HeaderName,
-    /// The header's whole value, as it is sent.
-    pub line: Secret,
-    /// The secret alone, as it is looked for in replies.
-    pub value: Secret,
+impl Tenant {
+    /// What replies are searched for.
+    pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        values(&self.credentials).chain(self.toolbox.secrets())
+    }
+
+    /// Whether a token of this role may say yes to a call that waits. Where a `model` may be who says it, the file has to name
+    /// the role.
+    pub fn may_approve(&self, role: Role, model: bool) -> bool {
+        role.may_run() && self.approvers.as_ref().map_or(!model, |roles| roles.contains(&role))
+    }
+}
+
+fn values(credentials: &[Arc<Credential>]) -> impl Iterator<Item = &Secret> {
+    credentials.iter().filter_map(|credential| Some(&credential.sent.as_ref()?.value))
 }
 
 /// What a file is read with.
@@ -71,12 +85,9 @@ pub struct Frame<'a> {
     pub vault: &'a Vault,
 }
 
-const TENANT_KEYS: [&str; 8] = ["tenant", "token", "credential", "rule", "tools", "script", "route", "limits"];
-const RULE_KEYS: [&str; 6] = ["name", "allow", "deny", "methods", "credential", "private"];
-/// Headers whose value is ours or the connection's.
-const NO_CREDENTIAL: [&str; 8] =
-    ["host", "connection", "content-length", "transfer-encoding", "te", "upgrade", "expect", "accept-encoding"];
-
+const TENANT_KEYS: [&str; 9] =
+    ["tenant", "token", "approvals", "credential", "rule", "tools", "script", "route", "limits"];
+const RULE_KEYS: [&str; 7] = ["name", "allow", "deny", "methods", "credential", "private", "hold"];
 /// Why a file is no tenant. The files that it names are told here too: one that appears may be what was missing.
 pub struct Rejected {
     pub mistakes: Vec<Mistake>,
@@ -110,6 +121,7 @@ pub fn parse(file: &str, text: &str, frame: &Frame<'_>) -> Result<Tenant, Reject
         },
     );
     let declared = routes::read(&mut reading, root);
+    let approvers = approvers(&mut reading, root);
     let limits = limits(&mut reading, root, frame);
     if !reading.mistakes.is_empty() {
         reading.mistakes.sort_by_key(|mistake| mistake.line);
@@ -124,7 +136,9 @@ pub fn parse(file: &str, text: &str, frame: &Frame<'_>) -> Result<Tenant, Reject
         defaults: frame.defaults.at_most(&limits.ceilings),
         runs_in_flight: limits.runs_in_flight,
         runs_per_minute: limits.runs_per_minute,
-        scrubber: Scrubber::new(credentials.iter().map(|credential| &credential.value).chain(toolbox.secrets())),
+        scrubber: Arc::new(Scrubber::new(values(&credentials).chain(toolbox.secrets()))),
+        credentials,
+        approvers,
         quota: Arc::default(),
         declared,
         stored: Arc::default(),
@@ -164,76 +178,22 @@ fn token(reading: &mut Reading<'_>, table: Table<'_>) -> Option<(TokenHash, Role
     Some((hash?, role?))
 }
 
-type Credentials = (Vec<Arc<Credential>>, HashSet<String>, Vec<PathBuf>);
-
-/// The credentials that have values, the names of all, and the files they were read from.
-fn credentials(reading: &mut Reading<'_>, root: Table<'_>, frame: &Frame<'_>) -> Credentials {
-    let (mut found, mut known, mut files) = (Vec::new(), HashSet::new(), Vec::new());
-    for table in reading.tables(root, "credential") {
-        reading.only(table, &["name", "from", "header", "format"]);
-        let name = reading.required(table, "name", "this [[credential]]");
-        if let Some(name) = &name
-            && !known.insert(name.value.to_owned())
-        {
-            reading.mistake(name.at, format!("there is another credential `{}`", name.value));
+fn approvers(reading: &mut Reading<'_>, root: Table<'_>) -> Option<Vec<Role>> {
+    let table = reading.table(root, "approvals")?;
+    reading.only(table, &["roles"]);
+    let words = reading.texts(table, "roles")?;
+    if words.is_empty() {
+        reading.mistake(table.at, "`roles` is empty: nobody could say yes; leave it out, or name a role");
+    }
+    let role = |word: At<&str>| {
+        let role = Role::parse(word.value).filter(|role| role.may_run());
+        if role.is_none() {
+            let hint = format!("roles that may act on runs: {}", Role::running().join(", "));
+            reading.hinted(word.at, format!("`{}` is no role that can approve", word.value), hint);
         }
-        let header = header(reading, table);
-        let format = format(reading, table);
-        let value = value(reading, table, frame, &mut files);
-        if let (Some(name), Some(header), Some(format), Some(value)) = (name, header, format, value) {
-            let line = Secret::new(fill(format.value, &value));
-            if HeaderValue::from_bytes(line.expose()).is_err() {
-                let what = format!("the value of credential `{}` has characters that no header can carry", name.value);
-                reading.hinted(table.at, what, "it must be one line of visible characters");
-                continue;
-            }
-            found.push(Arc::new(Credential { name: name.value.to_owned(), header, line, value }));
-        }
-    }
-    (found, known, files)
-}
-
-fn header(reading: &mut Reading<'_>, table: Table<'_>) -> Option<HeaderName> {
-    if !table.map.contains_key("header") {
-        reading.hinted(table.at, "this [[credential]] has no `header`", "most services take `authorization`");
-    }
-    let text = reading.text(table, "header")?;
-    let name = HeaderName::from_bytes(text.value.as_bytes()).ok();
-    let name = name.filter(|name| !NO_CREDENTIAL.contains(&name.as_str()));
-    if name.is_none() {
-        reading.mistake(text.at, format!("`{}` cannot carry a credential", text.value));
-    }
-    name
-}
-
-fn format<'t>(reading: &mut Reading<'_>, table: Table<'t>) -> Option<At<&'t str>> {
-    if !table.map.contains_key("format") {
-        return Some(At { value: "{}", at: table.at });
-    }
-    let format = reading.text(table, "format")?;
-    if format.value.matches("{}").count() != 1 {
-        reading.hinted(format.at, "`format` needs one `{}` where the value goes", "for example \"Bearer {}\"");
-        return None;
-    }
-    Some(format)
-}
-
-fn fill(format: &str, value: &Secret) -> Vec<u8> {
-    let (before, after) = format.split_once("{}").unwrap_or((format, ""));
-    [before.as_bytes(), value.expose(), after.as_bytes()].concat()
-}
-
-fn value(reading: &mut Reading<'_>, table: Table<'_>, frame: &Frame<'_>, files: &mut Vec<PathBuf>) -> Option<Secret> {
-    let from = reading.required(table, "from", "this [[credential]]")?;
-    let source = Source::parse(from.value, frame.folder);
-    files.extend(source.iter().filter_map(|source| source.file(frame.vault)));
-    let value = match source {
-        // Nobody sends or scrubs with it; that there is a credential counts all the same.
-        Ok(_) if !frame.values => return Some(Secret::new(Vec::new())),
-        Ok(source) => source.read(frame.vault),
-        Err(error) => Err(error),
+        role
     };
-    value.map_err(|error| reading.hinted(from.at, error.to_string(), error.hint())).ok()
+    Some(words.into_iter().filter_map(role).collect())
 }
 
 fn rules(
@@ -255,32 +215,16 @@ fn rules(
         let reach = reach(reading, table);
         let methods = methods(reading, table);
         let credential = credential_of(reading, table, credentials, known);
-        let private = reading.flag(table, "private");
+        let (private, hold) = (reading.flag(table, "private"), reading.flag(table, "hold"));
         let (Some(name), Some((allow, pattern))) = (name, reach) else { continue };
+        if hold && !allow {
+            reading.mistake(table.at, "a deny rule has no `hold`: nobody is asked about what is denied");
+        }
         check_rule(reading, table, allow, &pattern, credential.is_some(), private);
         let credential = credential.flatten();
-        rules.push(Arc::new(Rule { name: name.value.to_owned(), allow, pattern, methods, credential, private }));
+        rules.push(Arc::new(Rule { name: name.value.to_owned(), allow, pattern, methods, credential, private, hold }));
     }
     rules
-}
-
-/// `Some(None)` where one is named that is unknown, or that has no value here.
-pub fn credential_of(
-    reading: &mut Reading<'_>,
-    table: Table<'_>,
-    credentials: &[Arc<Credential>],
-    known: &HashSet<String>,
-) -> Option<Option<Arc<Credential>>> {
-    let named = reading.text(table, "credential")?;
-    if !known.contains(named.value) {
-        let known: Vec<&str> = known.iter().map(String::as_str).collect();
-        let hint = match mayfly_schemas::strict::nearest(named.value, &known) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "each credential is a [[credential]] of this file".to_owned(),
-        };
-        reading.hinted(named.at, format!("there is no credential `{}`", named.value), hint);
-    }
-    Some(credentials.iter().find(|known| known.name == named.value).cloned())
 }
 
 /// `allow` or `deny`: exactly one.

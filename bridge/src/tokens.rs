@@ -38,6 +38,11 @@ impl Role {
         }
     }
 
+    /// The words of those that may run code.
+    pub fn running() -> Vec<&'static str> {
+        Role::WORDS.into_iter().filter(|word| Role::parse(word).is_some_and(Role::may_run)).collect()
+    }
+
     pub fn may_run(self) -> bool {
         self != Role::Auditor
     }

@@ -2,6 +2,7 @@
 //! May touch: nothing.
 //! Security boundary: no; what comes out is only an ask, which goes through every room like a script's own fetch.
 
+use crate::approvals::Held;
 use crate::ask::{Body, Words};
 use crate::failure::Failure;
 use crate::messages::{Fetch, ToolCall};
@@ -20,6 +21,8 @@ pub enum Outcome {
     /// Empty for nothing at all.
     Json(String),
     Bytes(Bytes),
+    /// Nothing was sent: somebody has to say yes first.
+    Held(Held),
 }
 
 pub fn prepare(toolbox: &Toolbox, asked: &ToolCall) -> Result<Fetch, Failure> {
@@ -39,6 +42,8 @@ pub fn prepare(toolbox: &Toolbox, asked: &ToolCall) -> Result<Fetch, Failure> {
         response_bytes: asked.response_bytes,
         stream: false,
         grant: toolbox.grant(tool).cloned(),
+        hold: toolbox.needs_approval(&tool.path),
+        approved: asked.approved,
     })
 }
 

@@ -5,8 +5,11 @@
 use crate::door::{Refused, identifier};
 use crate::lane::Lane;
 use crate::toolbox::Toolbox;
+use mayfly_catalogue::{Catalogue, Narrow};
 use mayfly_schemas::bridge_capnp::{bridge, refusal, tools_answer, tools_ask};
-use mayfly_schemas::limits::{TOOL_DESCRIBE_PATHS_MAX, TOOL_DESCRIBE_TOKENS_MAX, TOOL_HITS_MAX, TOOL_QUERY_CHARS_MAX};
+use mayfly_schemas::limits::{
+    OWN_TOOLS_MAX, TOOL_DESCRIBE_PATHS_MAX, TOOL_DESCRIBE_TOKENS_MAX, TOOL_HITS_MAX, TOOL_QUERY_CHARS_MAX,
+};
 
 pub async fn answer(
     lane: &Lane,
@@ -29,6 +32,15 @@ pub async fn answer(
     let tenant = tenant.clone();
     tenant.toolbox.settled().await;
     tell(&tenant.toolbox, ask, results.get().init_answer())
+}
+
+/// Of all tools, or of those that a run is left; with the globals that lead to them.
+fn declarations(catalogue: &Catalogue, narrow: Option<&Narrow>) -> String {
+    let text = narrow.map_or_else(|| catalogue.declarations(), |narrow| catalogue.declarations_within(narrow));
+    let names = catalogue.sources().iter().map(|source| source.name());
+    let left = names.filter(|name| narrow.is_none_or(|narrow| narrow.has_of(name)));
+    let globals: String = left.map(|name| format!("declare const {name}: typeof tools.{name};\n")).collect();
+    text + &globals
 }
 
 fn tell(toolbox: &Toolbox, ask: tools_ask::Reader<'_>, mut to: tools_answer::Builder<'_>) -> Result<(), capnp::Error> {
@@ -62,10 +74,16 @@ fn tell(toolbox: &Toolbox, ask: tools_ask::Reader<'_>, mut to: tools_answer::Bui
                 Err(unknown) => to.set_unknown(unknown.to_string()),
             }
         }
-        tools_ask::Declarations(()) => {
-            let names = catalogue.sources().iter().map(|source| source.name());
-            let globals: String = names.map(|name| format!("declare const {name}: typeof tools.{name};\n")).collect();
-            to.set_declarations(format!("{}{globals}", catalogue.declarations()));
+        tools_ask::Declarations(()) => to.set_declarations(declarations(&catalogue, None)),
+        tools_ask::Some(paths) => {
+            let mut kept = Vec::new();
+            for path in paths?.iter().take(OWN_TOOLS_MAX) {
+                kept.push(path?.to_str()?);
+            }
+            match catalogue.narrow(&kept) {
+                Ok(narrow) => to.set_declarations(declarations(&catalogue, Some(&narrow))),
+                Err((_, unknown)) => to.set_unknown(unknown.to_string()),
+            }
         }
     }
     Ok(())

@@ -2,15 +2,17 @@
 //! May touch: the documents that the file names, by reading them; servers and URLs are only named here, `mcp/` asks them.
 //! Security boundary: yes; importing a set grants what its own operations reach, with its own credential, and nothing else.
 
+use crate::approvals;
+use crate::credentials::{Credential, credential_of};
 use crate::fields::{At, Reading, Table};
 use crate::mcp::{self, Server};
 use crate::patterns::Pattern;
 use crate::secret::Secret;
-use crate::tenants::{Credential, Rule, check_rule, credential_of};
+use crate::tenants::{Rule, check_rule};
 use crate::vault::Vault;
 use arc_swap::ArcSwap;
 use http::Method;
-use mayfly_catalogue::{Catalogue, HttpTool, Operation, Source, Tool, checked_base};
+use mayfly_catalogue::{Catalogue, HttpTool, Narrow, Operation, Source, Tool, checked_base};
 use mayfly_schemas::limits::{MCP_CHILDREN_MAX, MCP_SERVERS_MAX, MCP_SETTLE_MS, TOOL_DOCUMENT_BYTES_MAX};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashSet};
@@ -35,6 +37,8 @@ pub struct Toolbox {
     making: Mutex<()>,
     /// By the base of the operations, for each set.
     grants: BTreeMap<(String, String), Arc<Rule>>,
+    /// Tools whose calls wait until somebody says yes, by the name of their set.
+    approve: BTreeMap<String, Narrow>,
     /// What was left out of documents, and why.
     pub warnings: Vec<String>,
 }
@@ -49,6 +53,13 @@ impl Set {
         match self {
             Set::Fixed(source) => source.clone(),
             Set::Server(server) => server.tools(),
+        }
+    }
+
+    fn fixed(&self) -> Option<&Arc<Source>> {
+        match self {
+            Set::Fixed(source) => Some(source),
+            Set::Server(_) => None,
         }
     }
 
@@ -84,6 +95,17 @@ impl Toolbox {
         let known = catalogue.sources();
         known.len() == self.sets.len()
             && self.sets.iter().zip(known).all(|(set, known)| Arc::ptr_eq(&set.tools(), known))
+    }
+
+    /// Whether calls of this tool wait until somebody says yes. `path` is the tool's own.
+    pub fn needs_approval(&self, path: &str) -> bool {
+        self.approves_in(path).is_some_and(|narrow| narrow.allows(path))
+    }
+
+    /// Whether any tool of the set that this path leads into waits for approval.
+    pub fn approves_in(&self, path: &str) -> Option<&Narrow> {
+        let name = path.strip_prefix("tools.").unwrap_or(path).split('.').next().unwrap_or_default();
+        self.approve.get(name)
     }
 
     /// Names of the sets: globals of a script, which do not come and go with a server.
@@ -132,10 +154,7 @@ impl Toolbox {
 
     /// A set whose operations the file says; `None` for one that its server lists.
     pub fn fixed(&self, name: &str) -> Option<&Arc<Source>> {
-        self.sets.iter().find_map(|set| match set {
-            Set::Fixed(source) if source.name() == name => Some(source),
-            _ => None,
-        })
+        self.sets.iter().filter_map(Set::fixed).find(|source| source.name() == name)
     }
 
     /// What a set grants to its own requests, by where they go.
@@ -174,6 +193,9 @@ pub fn read(reading: &mut Reading<'_>, root: Table<'_>, shelf: &mut Shelf<'_>) -
     let mut names = HashSet::new();
     for table in reading.tables(root, "tools") {
         let Some(set) = set(reading, table, shelf, &mut toolbox.grants) else { continue };
+        if let Some(narrow) = approvals::read(reading, table, set.name(), set.fixed()) {
+            toolbox.approve.insert(set.name().to_owned(), narrow);
+        }
         if let Set::Fixed(source) = &set {
             toolbox
                 .warnings
@@ -199,14 +221,15 @@ type Grants = BTreeMap<(String, String), Arc<Rule>>;
 
 fn set(reading: &mut Reading<'_>, table: Table<'_>, shelf: &mut Shelf<'_>, grants: &mut Grants) -> Option<Set> {
     reading.only(table, &KEYS);
-    if let Some(value) = table.map.get("approve") {
-        let hint = "leave the operations out that nobody may call, with a deny rule";
-        reading.hinted(value.span().start, "`approve` comes in a later version", hint);
-    }
     let name = reading.required(table, "name", "this [[tools]]")?;
     let credential = credential_of(reading, table, shelf.credentials, shelf.known);
     let private = reading.flag(table, "private");
     if table.map.contains_key("mcp") || table.map.contains_key("mcp_command") {
+        let of_run = credential.as_ref().and_then(Option::as_ref).is_some_and(|credential| credential.sent.is_none());
+        if of_run {
+            let hint = "use a credential with a value; the server is connected once, for all runs";
+            reading.hinted(table.at, "an MCP server cannot have a credential that comes with a run", hint);
+        }
         let (tenant, folder, values, files) = (shelf.tenant, shelf.folder, shelf.values, &mut *shelf.files);
         let given = mcp::Given { tenant, folder, values, vault: shelf.vault, credential, private, files };
         return mcp::read(reading, table, &name, given).map(|server| Set::Server(Arc::new(server)));
@@ -237,7 +260,7 @@ impl Granted<'_> {
     fn rule(&self, pattern: Pattern, methods: Vec<Method>, credential: bool) -> Arc<Rule> {
         let (name, allow, private) = (format!("tools {}", self.name.value), true, self.private);
         let credential = self.credential.clone().flatten().filter(|_| credential);
-        Arc::new(Rule { name, allow, pattern, methods, credential, private })
+        Arc::new(Rule { name, allow, pattern, methods, credential, private, hold: false })
     }
 
     fn grant(&self, reading: &mut Reading<'_>, table: Table<'_>, base: String, grants: &mut Grants) {

@@ -22,11 +22,7 @@ pub struct Checked<'a> {
     pub raw: Vec<Raw>,
 }
 
-pub fn diagnose<'a>(
-    modules: impl Iterator<Item = Checked<'a>>,
-    vocabulary: &Vocabulary,
-    external: &[String],
-) -> Verdict {
+pub fn diagnose<'a>(modules: impl Iterator<Item = Checked<'a>>, vocabulary: &Vocabulary) -> Verdict {
     let (mut diagnostics, mut more) = (Vec::new(), 0);
     for checked in modules {
         let mut raw: Vec<&Raw> =
@@ -35,9 +31,7 @@ pub fn diagnose<'a>(
         // Looking at one takes as long as its script is long: of more than anybody reads, the rest is only counted.
         more += raw.len().saturating_sub(FINDINGS_MAX) as u32;
         raw.truncate(FINDINGS_MAX);
-        raw.retain(|raw| {
-            counts(raw, checked.code, checked.framed.place(raw.pos), vocabulary) && !is_external(raw, external)
-        });
+        raw.retain(|raw| counts(raw, checked.code, checked.framed.place(raw.pos), vocabulary));
         more += raw.len().saturating_sub(DIAGNOSTICS_MAX) as u32;
         raw.truncate(DIAGNOSTICS_MAX);
         let mut found: Vec<Diagnostic> = raw.into_iter().map(|raw| told(raw, &checked, vocabulary)).collect();
@@ -61,12 +55,6 @@ pub fn diagnose<'a>(
         true => Verdict::Clean,
         false => Verdict::Wrong { diagnostics, more },
     }
-}
-
-/// `tools.NAME`, or `NAME` by itself, of a tool that came with the run.
-fn is_external(raw: &Raw, external: &[String]) -> bool {
-    let names = |name: &str| external.iter().any(|known| known.split('.').next() == Some(name));
-    matches!(raw.code, 2304 | 2339 | 2551 | 2552) && raw.quoted(0).is_some_and(names)
 }
 
 fn told(raw: &Raw, checked: &Checked<'_>, vocabulary: &Vocabulary) -> Diagnostic {

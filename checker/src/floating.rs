@@ -32,12 +32,16 @@ pub fn floating(code: &str, roots: &[String]) -> Vec<Range<usize>> {
     found
 }
 
-/// The length of `shop.orders.create`, if arguments follow.
+/// The length of `shop.orders.create`, or of `ask` where that itself is a tool, if arguments follow.
 fn tool(text: &str, roots: &[String]) -> Option<usize> {
     let is_name = |character: char| character.is_alphanumeric() || matches!(character, '_' | '$' | '.');
     let name = text.get(..text.find(|character| !is_name(character))?)?;
-    let (root, path) = name.split_once('.')?;
-    if path.is_empty() || !roots.iter().any(|known| known == root) {
+    let known = |root: &str| roots.iter().any(|known| known == root);
+    let is_tool = match name.split_once('.') {
+        Some((root, path)) => !path.is_empty() && known(root),
+        None => known(&format!("{name}(")),
+    };
+    if !is_tool {
         return None;
     }
     text.get(name.len()..)?.starts_with('(').then_some(name.len())

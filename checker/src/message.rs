@@ -19,9 +19,10 @@ pub struct Ask {
     /// TypeScript of the tenant's tools, for a checker that does not have them any more or yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub declarations: Option<String>,
-    /// Tools of this run alone, which its caller answers: known by name, not by type.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub external: Vec<String>,
+    /// TypeScript of the tools of this run alone, which its caller answers: members of the interface `Tools`, and
+    /// globals.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub external: String,
     /// The main one first.
     pub modules: Vec<Module>,
 }

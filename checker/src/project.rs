@@ -115,7 +115,7 @@ impl Warm {
         };
         let folder = |digest: &str| format!("/t/{digest}/");
         let tools = tools(catalogue);
-        self.files.put(tools.clone(), lenient(declarations).into());
+        self.files.put(tools.clone(), open(&lenient(declarations)).into());
         let project = format!("{}tsconfig.json", folder(catalogue));
         self.files.put(project.clone(), config(&[GLOBALS, &tools]));
         let closed = forgotten.as_ref().map(|digest| format!("{}tsconfig.json", folder(digest)));
@@ -134,10 +134,12 @@ impl Warm {
         known.map(|known| known.vocabulary.clone()).unwrap_or_default()
     }
 
-    /// The findings of each source, in its order. `input` declares the variable that scripts of statements find.
+    /// The findings of each source, in its order. `external` declares tools of this run alone, `input` the variable that
+    /// scripts of statements find.
     pub async fn check(
         &mut self,
         catalogue: &str,
+        external: &str,
         sources: &[Source<'_>],
         input: bool,
     ) -> Result<Vec<Vec<Raw>>, Broken> {
@@ -151,11 +153,15 @@ impl Warm {
         for (path, source) in paths.iter().zip(sources) {
             self.files.put(path.clone(), source.text.into());
         }
-        let (tools, variable) = (tools(catalogue), format!("{folder}input.d.ts"));
+        let tools = tools(catalogue);
         let mut roots = vec![GLOBALS, &tools];
-        if input {
-            self.files.put(variable.clone(), "declare const input: any;\n".into());
-            roots.push(&variable);
+        let own = [
+            (format!("{folder}input.d.ts"), if input { "declare const input: any;\n" } else { "" }),
+            (format!("{folder}external.d.ts"), &*lenient(external)),
+        ];
+        for (path, text) in own.iter().filter(|(_, text)| !text.is_empty()) {
+            self.files.put(path.clone(), (*text).into());
+            roots.push(path);
         }
         roots.extend(paths.iter().map(String::as_str));
         let project = format!("{folder}tsconfig.json");
@@ -211,6 +217,17 @@ impl Warm {
 
 fn tools(catalogue: &str) -> String {
     format!("/t/{catalogue}/tools.d.ts")
+}
+
+/// The tools as an interface, so that those of a run can be added to it.
+fn open(declarations: &str) -> String {
+    const HEAD: &str = "declare const tools: {\n";
+    let at = declarations.rfind(&format!("\n{HEAD}")).map(|at| at + 1);
+    let Some(at) = at.or_else(|| declarations.starts_with(HEAD).then_some(0)) else { return declarations.to_owned() };
+    let (before, rest) = declarations.split_at(at);
+    let rest = rest.get(HEAD.len() - 1..).unwrap_or_default();
+    let Some((members, after)) = rest.split_once("\n};\n") else { return declarations.to_owned() };
+    format!("{before}interface Tools {{{members}\n}}\ndeclare const tools: Tools;\n{after}")
 }
 
 fn config(files: &[&str]) -> std::sync::Arc<str> {

@@ -15,6 +15,7 @@ use crate::limits::{
 use crate::message::{Answer, Ask, Module, Verdict, digest};
 use crate::project::{Raw, Source, Warm};
 use crate::tenants::Turns;
+use crate::vocabulary::Vocabulary;
 use std::cell::RefCell;
 use std::ffi::OsString;
 use std::time::Duration;
@@ -104,13 +105,17 @@ async fn answer(warm: &mut Warm, ask: &Ask, script: &Script) -> Result<Answer, B
         }
         warm.learn(&ask.catalogue, declarations).await?;
     }
+    if ask.external.len() > DECLARATIONS_BYTES_MAX {
+        let reason = format!("the declarations of external tools are longer than {DECLARATIONS_BYTES_MAX} bytes");
+        return Ok(Answer::Told(Verdict::NotChecked(reason)));
+    }
     let frame = layout::frame(script.main());
     let mut framed = script.framed(frame);
-    let mut found = warm.check(&ask.catalogue, &script.sources(&framed), script.input).await?;
+    let mut found = warm.check(&ask.catalogue, &ask.external, &script.sources(&framed), script.input).await?;
     let main = |found: &[Vec<Raw>]| -> Vec<u32> { found.first().into_iter().flatten().map(|raw| raw.code).collect() };
     if let Some(other) = frame.other(main(&found).into_iter()) {
         let again = script.framed(other);
-        let found_again = warm.check(&ask.catalogue, &script.sources(&again), script.input).await?;
+        let found_again = warm.check(&ask.catalogue, &ask.external, &script.sources(&again), script.input).await?;
         // Where neither fits, a module is what sees the most.
         if other == Frame::Module || other.other(main(&found_again).into_iter()).is_none() {
             (framed, found) = (again, found_again);
@@ -127,7 +132,8 @@ async fn answer(warm: &mut Warm, ask: &Ask, script: &Script) -> Result<Answer, B
         framed,
         raw,
     });
-    Ok(Answer::Told(diagnose(checked, &warm.vocabulary(&ask.catalogue), &ask.external)))
+    let vocabulary = Vocabulary::before(&ask.external, warm.vocabulary(&ask.catalogue));
+    Ok(Answer::Told(diagnose(checked, &vocabulary)))
 }
 
 /// A script whose size and depth are known to be bearable.

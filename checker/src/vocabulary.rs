@@ -6,13 +6,16 @@
 
 use crate::limits::{ENUMS_MAX, MESSAGE_BYTES_MAX, SETS_MAX};
 use std::collections::HashMap;
+use std::rc::Rc;
 
 #[derive(Default)]
 pub struct Vocabulary {
     /// By name, without that of a namespace.
     choices: HashMap<String, String>,
-    /// `tools`, and each set of tools by its own name.
+    /// `tools`, and each set of tools by its own name; what is a tool itself, with `(`.
     roots: Vec<String>,
+    /// What is known besides.
+    behind: Option<Rc<Vocabulary>>,
 }
 
 impl Vocabulary {
@@ -33,7 +36,21 @@ impl Vocabulary {
         let set = |line: &str| Some(line.strip_prefix("declare const ")?.split_once(": typeof tools.")?.0.to_owned());
         let sets = declarations.lines().filter_map(set).take(SETS_MAX);
         let roots = ["tools", "codemode"].map(str::to_owned).into_iter().chain(sets).collect();
-        Vocabulary { choices, roots }
+        Vocabulary { choices, roots, behind: None }
+    }
+
+    /// Of the tools of one run, before those of its tenant.
+    pub fn before(external: &str, behind: Rc<Vocabulary>) -> Rc<Vocabulary> {
+        if external.is_empty() {
+            return behind;
+        }
+        let mut own = Vocabulary::of(external);
+        let is_name = |name: &str| name.chars().all(|letter| letter.is_alphanumeric() || matches!(letter, '_' | '$'));
+        let tool = |line: &str| line.strip_prefix("  ")?.split_once('(').map(|(name, _)| name.to_owned());
+        let tools = external.lines().filter_map(tool).filter(|name| !name.is_empty() && is_name(name));
+        own.roots.extend(tools.take(SETS_MAX).map(|name| format!("{name}(")));
+        own.behind = Some(behind);
+        Rc::new(own)
     }
 
     /// Names behind which a call is one of a tool, unless the script gives them to something else.
@@ -42,13 +59,15 @@ impl Vocabulary {
             let declares = |keyword: &str| code.contains(&format!("{keyword} {root} "));
             ["const", "let", "var", "function", "class", "import"].iter().any(|keyword| declares(keyword))
         };
-        self.roots.iter().filter(|root| !own(root)).cloned().collect()
+        let behind = self.behind.iter().flat_map(|behind| behind.roots(code));
+        self.roots.iter().filter(|root| !own(root.trim_end_matches('('))).cloned().chain(behind).collect()
     }
 
     /// The words of the type that a message names, which may be `Status`, `shop.Status` or `Status[]`.
     pub fn words(&self, name: &str) -> Option<&str> {
         let bare = name.rsplit('.').next().unwrap_or(name);
-        self.choices.get(bare).map(String::as_str)
+        let own = self.choices.get(bare).map(String::as_str);
+        own.or_else(|| self.behind.as_ref()?.words(name))
     }
 }
 

@@ -9,7 +9,7 @@ pub use texts::Texts;
 pub(crate) use texts::script_of;
 pub use trigger::{RememberedScripts, TriggerAsk, Triggered, admit_trigger};
 
-use crate::bridge::{Admission, Bridge, Session};
+use crate::bridge::{Admission, Bridge, Narrow, NotNarrowed, Session};
 use crate::prepare::{ModuleText, Script};
 use crate::respond::Problem;
 use crate::run::{ExternalAsked, Externals};
@@ -21,6 +21,7 @@ use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A run that may start. Its session was opened with the caller's token, and answers for it before the run is told.
@@ -34,8 +35,10 @@ pub struct Admitted {
 #[derive(Default)]
 pub(crate) struct Wishes {
     /// Tools that the caller answers, and how it declared them.
-    pub external: Externals,
+    pub external: Arc<Externals>,
     pub declared: Vec<ExternalAsked>,
+    /// The tools that the run was left, where it is not all of them.
+    pub left: Option<Vec<String>>,
     /// Whether its types are checked before it runs.
     pub check: bool,
     /// `wait: false`: the run goes on when nobody waits for it.
@@ -59,6 +62,12 @@ pub struct RunRequest {
     limits: LimitsAsked,
     #[serde(default)]
     external: Vec<ExternalAsked>,
+    /// Of the tenant's tools, those that this run may call: paths of tools, of groups of them, or names of sets.
+    #[serde(default)]
+    tools: Option<Vec<String>>,
+    /// For this run alone, in the place of the values that the tenant's file gives to them.
+    #[serde(default)]
+    credentials: BTreeMap<String, String>,
     #[serde(default)]
     check: bool,
     #[serde(default)]
@@ -99,14 +108,37 @@ pub async fn admit(
     let declared = std::mem::take(&mut request.external);
     let external = Externals::read(declared.clone(), &admission.tools).map_err(Problem::bad_request)?;
     let (check, detached) = (request.check, request.wait == Some(false));
-    let wishes = Wishes { external, declared, check, detached, script: request.script.clone() };
+    let (left, credentials) = (request.tools.take(), std::mem::take(&mut request.credentials));
+    let left = left.map(|left| without_external(left, &external));
+    let granted = match left.is_some() || !credentials.is_empty() {
+        true => {
+            let asked = Narrow { tools: left.as_deref(), credentials: &credentials };
+            let tools = session.narrow(asked).await.map_err(not_narrowed)?;
+            Admission { tools, ..admission.clone() }
+        }
+        false => admission.clone(),
+    };
+    let external = Arc::new(external);
+    let wishes = Wishes { external, declared, left, check, detached, script: request.script.clone() };
     let stored = match &request.script {
         Some(name) => Some(texts.stored(bridge, &admission.tenant, token, name).await?),
         None => None,
     };
-    let job = request.job(id, &admission, &wishes.external, stored, began)?;
+    let job = request.job(id, &granted, &wishes.external, stored, began)?;
     remembered.put(digest, admission);
     Ok(Admitted { job, session, wishes })
+}
+
+/// Who declares a tool may call it: naming it here as well changes nothing.
+fn without_external(left: Vec<String>, external: &Externals) -> Vec<String> {
+    left.into_iter().filter(|path| !external.has(path.strip_prefix("tools.").unwrap_or(path))).collect()
+}
+
+fn not_narrowed(why: NotNarrowed) -> Problem {
+    match why {
+        NotNarrowed::Invalid(field, why) => Problem::bad_request(format!("`{field}`: {why}")),
+        NotNarrowed::Door(error) => error.into(),
+    }
 }
 
 impl RunRequest {

@@ -2,12 +2,16 @@
 //! May touch: the connection to the bridge; the runtime's only way out.
 //! Security boundary: it is the runtime's side of one. Nothing secret comes through it towards us.
 
+mod held;
+mod narrow;
 mod parked;
 mod scripts;
 mod stored;
 mod tools;
 mod translate;
 
+pub use held::Held;
+pub use narrow::{Narrow, NotNarrowed, Told};
 pub use parked::{Parked, ParkedHead, ParkedRun, ParkedState};
 pub use scripts::{
     AdmittedScript, Condition, OpenScript, RouteHosts, ScriptContent, ScriptInfo, Scripts, Tags, Target, Written,
@@ -86,6 +90,18 @@ struct Incoming {
 pub enum Part {
     Bytes { call: u32, bytes: Vec<u8>, end: bool, bytes_in: u64 },
     Broken(Rejection),
+}
+
+/// What became of a call, and what is told of it.
+pub struct Performed {
+    pub reply: Replied,
+    pub record: CallRecord,
+}
+
+pub enum Replied {
+    Answer(Answer),
+    /// Nothing was sent: somebody has to say yes first.
+    Held(Held),
 }
 
 /// What a tenant may use. Holds nothing secret.
@@ -192,9 +208,10 @@ impl Session {
         self.trace.as_ref()
     }
 
-    /// Makes one call. An error means that there is no bridge to make it; a call that failed is an answer.
-    pub async fn perform(&self, ask: &Ask, limits: &Limits) -> Result<(Answer, CallRecord), DoorError> {
-        match self.send(ask, limits).await {
+    /// Makes one call. An error means that there is no bridge to make it; a call that failed is an answer. `approved`: it was
+    /// held before, and somebody has said yes since.
+    pub async fn perform(&self, ask: &Ask, limits: &Limits, approved: bool) -> Result<Performed, DoorError> {
+        match self.send(ask, limits, approved).await {
             Err(DoorError::Unavailable(reason)) => {
                 // Calls on a session that was refused fail too; then the refusal is the reason.
                 self.admission().await?;
@@ -204,11 +221,11 @@ impl Session {
         }
     }
 
-    async fn send(&self, ask: &Ask, limits: &Limits) -> Result<(Answer, CallRecord), DoorError> {
-        if let Some(refused) = translate::too_large(ask) {
-            return Ok(refused);
+    async fn send(&self, ask: &Ask, limits: &Limits, approved: bool) -> Result<Performed, DoorError> {
+        if let Some((answer, record)) = translate::too_large(ask) {
+            return Ok(Performed { reply: Replied::Answer(answer), record });
         }
-        match translate::fetch(&self.client, ask, limits) {
+        match translate::fetch(&self.client, ask, limits, approved) {
             Some(request) => {
                 let response = request.send().promise.await.map_err(gone)?;
                 let reply = response.get().and_then(|results| results.get_reply()).map_err(gone)?;
@@ -218,7 +235,7 @@ impl Session {
                 translate::reply(ask, reply)
             }
             None => {
-                let request = translate::call(&self.client, ask, limits);
+                let request = translate::call(&self.client, ask, limits, approved);
                 let response = request.send().promise.await.map_err(gone)?;
                 translate::reply(ask, response.get().and_then(|results| results.get_reply()).map_err(gone)?)
             }

@@ -14,6 +14,7 @@ use mayfly_checker::limits::LINES_IDLE_MAX;
 use mayfly_checker::{Ask, Module, Verdict};
 use std::cell::RefCell;
 use std::io::Result;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
@@ -25,6 +26,15 @@ pub enum Access {
     Absent(String),
     /// Connections are asked for, as those to the bridge are.
     HandedIn(mpsc::Sender<Wanted>),
+}
+
+/// What a run may call, besides all that its tenant has.
+#[derive(Debug, Default)]
+pub struct ToCheck {
+    /// TypeScript of the tools that its caller answers.
+    pub external: String,
+    /// Of the tenant's tools, those that it was left.
+    pub left: Option<Vec<String>>,
 }
 
 /// One for a worker thread.
@@ -49,11 +59,10 @@ impl CheckDesk {
     pub async fn check(
         &self,
         bridge: &Bridge,
-        token: &[u8],
-        request_id: &str,
+        asker: Asker<'_>,
         session: &Session,
         job: &Job,
-        external: Vec<String>,
+        to_check: ToCheck,
     ) -> std::result::Result<Option<Told>, DoorError> {
         if self.is_installed()
             && self.programs.prepare(&job.tenant, &job.script, job.limits.source_bytes).await.is_err()
@@ -66,7 +75,11 @@ impl CheckDesk {
             Access::HandedIn(asks) => {
                 // Whose tools they are is what the bridge says now, not what was remembered of this token.
                 let admission = session.admission().await?;
-                let catalogue = self.catalogues.of(bridge, Asker { token, request_id }, &admission).await?;
+                let ToCheck { external, left } = to_check;
+                let catalogue = match left {
+                    None => self.catalogues.of(bridge, asker, &admission).await?,
+                    Some(left) => Rc::new(Catalogue::new(bridge.tool_declarations(asker, Some(&left)).await?)),
+                };
                 let ask = Ask { external, ..ask(&job.tenant, &job.script, &catalogue) };
                 self.within(job, self.ask(asks, ask, &catalogue.declarations)).await
             }
@@ -119,7 +132,7 @@ pub fn ask(tenant: &str, script: &Script, catalogue: &Catalogue) -> Ask {
         tenant: tenant.to_owned(),
         catalogue: catalogue.digest.clone(),
         declarations: None,
-        external: Vec::new(),
+        external: String::new(),
         modules,
     }
 }

@@ -223,6 +223,14 @@ pub const MCP_STOP_MS: u64 = 150;
 /// What a server may tell a client to wait before it looks for the rest of a stream.
 pub const MCP_STREAM_RETRY_MS: u64 = 100;
 /// Bearer token as a client sends it, and the identifiers that come with it.
+/// What one run may have of its own: entries of `tools`, and of `credentials`.
+pub const OWN_TOOLS_MAX: usize = 1_000;
+pub const OWN_CREDENTIALS_MAX: usize = 32;
+/// How long a yes to a call lasts, and how many wait to be asked for.
+pub const APPROVAL_MS: u64 = 60_000;
+pub const APPROVALS_MAX: u64 = 100_000;
+/// Of the body of a call that waits for a yes.
+pub const HELD_BODY_SHOWN_BYTES_MAX: usize = 64 * 1024;
 pub const TOKEN_BYTES_MAX: usize = 512;
 pub const IDENTIFIER_BYTES_MAX: usize = 256;
 

@@ -30,6 +30,34 @@ pub struct UnknownPath {
     pub nearest: Vec<String>,
 }
 
+/// Some of a catalogue: tools, groups and sources, by their paths.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Narrow(Vec<String>);
+
+impl Narrow {
+    /// Of paths that a catalogue knew once.
+    pub fn again(paths: Vec<String>) -> Narrow {
+        Narrow(paths)
+    }
+
+    pub fn paths(&self) -> &[String] {
+        &self.0
+    }
+
+    /// Whether a tool is part of it. `path` is the tool's own.
+    pub fn allows(&self, path: &str) -> bool {
+        let within = |kept: &String| {
+            path.strip_prefix(kept.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        self.0.iter().any(within)
+    }
+
+    /// Whether anything of the source with this name is part of it.
+    pub fn has_of(&self, source: &str) -> bool {
+        self.0.iter().any(|kept| kept.split('.').next() == Some(source))
+    }
+}
+
 impl Catalogue {
     /// Fails when two sources have one name. Sources may be shared: where one of many has changed, the others are not read
     /// again.
@@ -78,7 +106,45 @@ impl Catalogue {
 
     /// TypeScript declarations of everything; for `mayfly types` and for checking scripts, too long for a model.
     pub fn declarations(&self) -> String {
-        declarations::everything(&self.sources)
+        declarations::everything(&self.sources, |_| true)
+    }
+
+    /// The same of what a run is left.
+    pub fn declarations_within(&self, narrow: &Narrow) -> String {
+        declarations::everything(&self.sources, |tool| narrow.allows(&tool.path))
+    }
+
+    /// What is left of it for a run that asked for these paths alone: of tools, of groups of them, or names of sources. The
+    /// error has the place of the path that leads nowhere.
+    pub fn narrow(&self, paths: &[&str]) -> Result<Narrow, (usize, UnknownPath)> {
+        let mut kept = Vec::with_capacity(paths.len());
+        for (at, path) in paths.iter().enumerate() {
+            let bare = path.strip_prefix("tools.").unwrap_or(path);
+            match self.find(bare) {
+                Ok(tool) => kept.push(tool.path.to_string()),
+                // A source without tools is one whose server has not come yet.
+                Err(_) if self.sources.iter().any(|source| *source.name == *bare) => kept.push(bare.to_owned()),
+                Err(_) if self.is_below_an_empty_source(bare) => kept.push(bare.to_owned()),
+                Err(unknown) => match self.group(bare) {
+                    Some(group) => kept.push(group),
+                    None => return Err((at, unknown)),
+                },
+            }
+        }
+        Ok(Narrow(kept))
+    }
+
+    fn is_below_an_empty_source(&self, path: &str) -> bool {
+        let name = path.split('.').next().unwrap_or_default();
+        self.sources.iter().any(|source| *source.name == *name && source.tools.is_empty())
+    }
+
+    /// The group at a path, as its tools have it.
+    fn group(&self, path: &str) -> Option<String> {
+        let segments: Vec<_> = path.trim_end_matches(['.', '*']).split('.').map(unreserved).collect();
+        let group = segments.join(".");
+        let has = |tool: &Tool| tool.path.strip_prefix(group.as_str()).is_some_and(|rest| rest.starts_with('.'));
+        self.tools().any(has).then_some(group)
     }
 
     /// The tools that fit a question in plain words, best first.

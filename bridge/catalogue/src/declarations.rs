@@ -38,6 +38,11 @@ pub enum Detail {
 
 /// `create(input: {...}): Promise<github.Issue>` behind its comment; lines after the first are indented.
 pub fn tool<'a>(tool: &'a Tool, indent: usize, detail: Detail) -> Declared<'a> {
+    let name = tool.path.rsplit('.').next().unwrap_or_default();
+    called(name, tool, indent, detail, false)
+}
+
+fn called<'a>(name: &str, tool: &'a Tool, indent: usize, detail: Detail, open: bool) -> Declared<'a> {
     let margin = "  ".repeat(indent);
     let mut text = String::new();
     let description = match detail {
@@ -47,8 +52,7 @@ pub fn tool<'a>(tool: &'a Tool, indent: usize, detail: Detail) -> Declared<'a> {
     if !description.is_empty() {
         text.push_str(&format!("{margin}/** {description} */\n"));
     }
-    let name = tool.path.rsplit('.').next().unwrap_or_default();
-    let (signature, needs) = signature(tool, indent, detail);
+    let (signature, needs) = signature(tool, indent, detail, open);
     text.push_str(&format!("{margin}{name}{signature};\n"));
     Declared { text, needs }
 }
@@ -69,13 +73,18 @@ pub fn one_line(tool: &Tool) -> String {
     format!("{}{tail}", cut(&head, SIGNATURE_BYTES_MAX.saturating_sub(tail.len())))
 }
 
-fn signature<'a>(tool: &'a Tool, indent: usize, detail: Detail) -> (String, Vec<Shared<'a>>) {
+/// `open`: a schema that says nothing of arguments takes any, where others take none.
+fn signature<'a>(tool: &'a Tool, indent: usize, detail: Detail, open: bool) -> (String, Vec<Shared<'a>>) {
     if detail == Detail::Name {
         return (format!("(input?: unknown /* cut: describe {} */): Promise<unknown>", tool.path), Vec::new());
     }
     let mut writer = Writer::new(&tool.definitions, &format!("{}.", tool.source()), Direction::Input);
     writer.bare = detail == Detail::Bare;
-    let arguments = arguments(&parsed(&tool.input), &mut writer, indent);
+    let schema = parsed(&tool.input);
+    let mut arguments = arguments(&schema, &mut writer, indent);
+    if open && arguments.is_empty() && schema.get("additionalProperties") != Some(&Value::Bool(false)) {
+        arguments.push_str("input?: unknown");
+    }
     writer.direction = Direction::Output;
     let result = result(tool, &mut writer, indent);
     let shared =
@@ -125,29 +134,49 @@ pub fn name_of(definition: &Definition, direction: Direction) -> &str {
     input_name.unwrap_or(&definition.name)
 }
 
-/// The declarations of all tools of all sources, with the shared types that they lead to, each once.
-pub fn everything(sources: &[Arc<Source>]) -> String {
+/// The declarations of all tools of all sources that are `wanted`, with the shared types that they lead to, each once.
+pub fn everything(sources: &[Arc<Source>], wanted: impl Fn(&Tool) -> bool) -> String {
     let mut out = String::new();
     let mut tree = Tree::default();
     for source in sources {
         let mut waiting: VecDeque<Shared<'_>> = VecDeque::new();
-        for each in &source.tools {
-            waiting.extend(signature(each, 0, Detail::Bare).1);
+        for each in source.tools.iter().filter(|tool| wanted(tool)) {
+            waiting.extend(signature(each, 0, Detail::Bare, false).1);
             tree.insert(each, Detail::Full);
         }
-        let (mut seen, mut types) = (HashSet::new(), Vec::new());
-        while let Some(shared) = waiting.pop_front() {
-            if seen.insert(shared) {
-                let declared = definition(&source.definitions, shared, false);
-                waiting.extend(declared.needs);
-                types.push(declared.text);
-            }
-        }
-        types.sort_unstable_by(|one, other| key(one).cmp(key(other)));
-        out.push_str(&namespace(&source.name, &types.concat()));
+        out.push_str(&shared_types(source, waiting));
     }
     out.push_str(&tree.declaration());
     out
+}
+
+/// Members of the interface `name` for tools of one source that go by other names than their own, dots between groups,
+/// with the shared types that they lead to.
+pub fn members(source: &Source, name: &str, tools: &[(&str, &Tool)]) -> String {
+    let mut tree = Tree::default();
+    let mut waiting: VecDeque<Shared<'_>> = VecDeque::new();
+    for (path, tool) in tools {
+        waiting.extend(signature(tool, 0, Detail::Bare, true).1);
+        tree.insert_at(path, tool, Detail::Full);
+    }
+    let mut out = shared_types(source, waiting);
+    out.push_str(&format!("interface {name} {{\n"));
+    tree.write(1, true, &mut out);
+    out.push_str("}\n");
+    out
+}
+
+fn shared_types<'a>(source: &'a Source, mut waiting: VecDeque<Shared<'a>>) -> String {
+    let (mut seen, mut types) = (HashSet::new(), Vec::new());
+    while let Some(shared) = waiting.pop_front() {
+        if seen.insert(shared) {
+            let declared = definition(&source.definitions, shared, false);
+            waiting.extend(declared.needs);
+            types.push(declared.text);
+        }
+    }
+    types.sort_unstable_by(|one, other| key(one).cmp(key(other)));
+    namespace(&source.name, &types.concat())
 }
 
 /// Types are sorted by their names, not by their comments.
@@ -172,8 +201,12 @@ pub struct Tree<'a> {
 
 impl<'a> Tree<'a> {
     pub fn insert(&mut self, tool: &'a Tool, detail: Detail) {
+        self.insert_at(&tool.path, tool, detail);
+    }
+
+    fn insert_at(&mut self, path: &'a str, tool: &'a Tool, detail: Detail) {
         let mut at = self;
-        for segment in tool.path.split('.') {
+        for segment in path.split('.') {
             at = at.groups.entry(segment).or_default();
         }
         at.tool = Some((tool, detail));
@@ -181,23 +214,25 @@ impl<'a> Tree<'a> {
 
     pub fn declaration(&self) -> String {
         let mut out = String::from("declare const tools: {\n");
-        self.write(1, &mut out);
+        self.write(1, false, &mut out);
         out.push_str("};\n");
         out
     }
 
-    fn write(&self, indent: usize, out: &mut String) {
+    fn write(&self, indent: usize, open: bool, out: &mut String) {
         let margin = "  ".repeat(indent);
         for (name, node) in &self.groups {
             match node.tool {
-                Some((each, detail)) if node.groups.is_empty() => out.push_str(&tool(each, indent, detail).text),
+                Some((each, detail)) if node.groups.is_empty() => {
+                    out.push_str(&called(name, each, indent, detail, open).text);
+                }
                 of_its_own => {
                     out.push_str(&format!("{margin}{name}: {{\n"));
                     if let Some((each, detail)) = of_its_own {
                         // A tool that is a group too: an object that can be called.
-                        out.push_str(&format!("{}  {};\n", margin, signature(each, indent + 1, detail).0));
+                        out.push_str(&format!("{}  {};\n", margin, signature(each, indent + 1, detail, open).0));
                     }
-                    node.write(indent + 1, out);
+                    node.write(indent + 1, open, out);
                     out.push_str(&format!("{margin}}};\n"));
                 }
             }

@@ -17,6 +17,8 @@ use std::sync::Arc;
 
 pub struct Explanation<'a> {
     definitions: &'a Arc<Definitions>,
+    /// What the whole value is called.
+    whole: &'static str,
     steps: usize,
 }
 
@@ -39,8 +41,12 @@ enum Rank {
 }
 
 impl<'a> Explanation<'a> {
-    pub fn new(definitions: &'a Arc<Definitions>) -> Explanation<'a> {
-        Explanation { definitions, steps: 0 }
+    pub fn new(definitions: &'a Arc<Definitions>, whole: &'static str) -> Explanation<'a> {
+        Explanation { definitions, whole, steps: 0 }
+    }
+
+    fn named(&self, at: &str) -> String {
+        if at.is_empty() { self.whole.to_owned() } else { at.to_owned() }
     }
 
     pub fn of(mut self, validator: &jsonschema::Validator, schema: &Value, args: &Value) -> Vec<String> {
@@ -64,7 +70,7 @@ impl<'a> Explanation<'a> {
         self.steps += 1;
         let at = place(before, error.instance_path());
         if self.steps > EXPLANATION_STEPS_MAX {
-            return vec![problem(format!("{} does not fit", named(&at)), at, None, Rank::Other)];
+            return vec![problem(format!("{} does not fit", self.named(&at)), at, None, Rank::Other)];
         }
         match error.kind() {
             // A shared schema: its errors are told as if it stood here.
@@ -80,7 +86,7 @@ impl<'a> Explanation<'a> {
                     branch.iter().flat_map(|inner| self.one(inner, schema, before)).collect::<Vec<Problem>>()
                 });
                 let branches = branches.collect();
-                chosen(branches, &at, error.instance())
+                chosen(branches, &at, &self.named(&at), error.instance())
             }
             Kind::AdditionalProperties { unexpected } => {
                 let known: Vec<&str> = match beside(error, schema).and_then(|owner| owner.get("properties")) {
@@ -102,12 +108,15 @@ impl<'a> Explanation<'a> {
             }
             Kind::Type { kind } => {
                 let expected = types(kind);
-                let hint = if error.instance().is_null() { "; leave it out instead" } else { "" };
-                let text = format!("{} must be {expected}, got {}{hint}", named(&at), shown(error.instance()));
+                let hint = match (error.instance().is_null(), at.is_empty()) {
+                    (true, false) => "; leave it out instead",
+                    _ => "",
+                };
+                let text = format!("{} must be {expected}, got {}{hint}", self.named(&at), shown(error.instance()));
                 vec![problem(text, at, Some(expected), Rank::Mistyped)]
             }
             other => {
-                let (text, expected) = plain(other, &named(&at), error.instance());
+                let (text, expected) = plain(other, &self.named(&at), error.instance());
                 vec![problem(text, at, expected, Rank::Other)]
             }
         }
@@ -149,7 +158,7 @@ fn plain(kind: &Kind, at: &str, value: &Value) -> (String, Option<String>) {
 }
 
 /// Of a union, the branch that is meant: the only one that takes a value of this type, or what all of them expect.
-fn chosen(branches: Vec<Vec<Problem>>, at: &str, value: &Value) -> Vec<Problem> {
+fn chosen(branches: Vec<Vec<Problem>>, at: &str, name: &str, value: &Value) -> Vec<Problem> {
     let fits = |branch: &Vec<Problem>| !branch.iter().any(|one| one.kind == Rank::Mistyped && one.at == at);
     let mut expected: Vec<String> = Vec::new();
     for text in branches.iter().filter_map(|branch| branch.iter().find(|one| one.at == at)?.expected.clone()) {
@@ -164,12 +173,12 @@ fn chosen(branches: Vec<Vec<Problem>>, at: &str, value: &Value) -> Vec<Problem> 
     match fitting.into_iter().next() {
         Some(only) if count == 1 || all == 1 || expected.is_empty() => only,
         _ if expected.is_empty() => {
-            let text = format!("{} has none of the allowed forms, got {}", named(at), shown(value));
+            let text = format!("{name} has none of the allowed forms, got {}", shown(value));
             vec![problem(text, at.to_owned(), None, Rank::Other)]
         }
         left => {
             let expected = expected.join(", or ");
-            let text = format!("{} must be {expected}, got {}", named(at), shown(value));
+            let text = format!("{name} must be {expected}, got {}", shown(value));
             // A union none of whose branches takes the type is itself of the wrong type.
             let kind = if left.is_none() { Rank::Mistyped } else { Rank::Other };
             vec![problem(text, at.to_owned(), Some(expected), kind)]
@@ -220,10 +229,6 @@ fn inside(at: &str, name: &str) -> String {
         (true, true) => quoted(name),
         (true, false) => format!("{at}.{}", quoted(name)),
     }
-}
-
-fn named(at: &str) -> String {
-    if at.is_empty() { "the object of arguments".to_owned() } else { at.to_owned() }
 }
 
 fn types(kind: &TypeKind) -> String {

@@ -78,9 +78,11 @@
 //! |---|---|---|
 //! | [`Catalogue::search`] | [`Hit`]s, best first: path, one line, signature | none; nothing found is empty |
 //! | [`Catalogue::describe`] | declarations of tools, groups or shared types, in about so many tokens (bytes / 4) | [`UnknownPath`], with the nearest |
-//! | [`Catalogue::declarations`] | declarations of everything, for a type checker | none |
+//! | [`Catalogue::declarations`] | declarations of everything, or of what a [`Narrow`] leaves, for a type checker | none |
+//! | [`members`] | the same of a source whose tools go by other names | none |
 //! | [`Catalogue::find`] | the [`Tool`]: hints, [`Operation`], schemas | [`UnknownPath`] |
 //! | [`check`] | nothing, when the arguments fit | [`ArgumentError`], in words to repair them by |
+//! | [`check_result`] | nothing, when the result fits | the same |
 //! | [`prepare`] | the [`HttpRequest`], checked before | the same |
 //!
 //! A request has no credential, and none of its arguments can become one: `authorization`, `host`, `cookie` and what is the
@@ -130,7 +132,8 @@ mod explain;
 mod prepare;
 mod validate;
 
-pub use catalogue::{Catalogue, UnknownPath};
+pub use catalogue::{Catalogue, Narrow, UnknownPath};
+pub use declarations::members;
 pub use http::HttpTool;
 pub use mcp::{McpAnnotations, McpTool};
 pub use openapi::servers::checked as checked_base;
@@ -138,4 +141,4 @@ pub use prepare::{HttpRequest, prepare};
 pub use search::Hit;
 pub use source::{LoadError, Source};
 pub use tool::{Body, BodyFields, Content, Hints, HttpOperation, Operation, Parameter, Place, Style, Tool};
-pub use validate::{ArgumentError, check};
+pub use validate::{ArgumentError, check, check_result};

@@ -106,5 +106,6 @@ fn tool(source: &str, draft: Draft, definitions: &Arc<Definitions>) -> Tool {
         output: draft.output,
         definitions: definitions.clone(),
         validator: OnceLock::new(),
+        output_validator: OnceLock::new(),
     }
 }

@@ -22,6 +22,7 @@ pub struct Tool {
     pub(crate) output: Option<Box<str>>,
     pub(crate) definitions: Arc<Definitions>,
     pub(crate) validator: OnceLock<Validator>,
+    pub(crate) output_validator: OnceLock<Validator>,
 }
 
 /// What a tool does to the world, as its description says. A hint, not a promise.

@@ -13,7 +13,7 @@ use crate::tool::Tool;
 use jsonschema::{Draft, Keyword, PatternOptions, ValidationError};
 use serde_json::Value;
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 /// Why a call cannot be made with these arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,25 +59,57 @@ pub fn check(tool: &Tool, args: &Value) -> Result<(), ArgumentError> {
         let text = format!("takes one object with named arguments, got {}", crate::explain::shown(args));
         return Err(ArgumentError::new(tool, text));
     }
-    let schema = crate::definitions::parsed(&tool.input);
-    if !is_affordable(&tool.definitions, &schema, args) {
-        return Err(ArgumentError::new(
-            tool,
-            "the arguments are nested too deep for a schema with so many alternatives",
-        ));
-    }
-    let validator = match tool.validator.get_or_init(|| compile(schema.clone(), &tool.definitions)) {
-        Validator::Ready(validator) => validator,
-        Validator::Unusable(why) => {
-            return Err(ArgumentError::new(tool, format!("cannot be called, its input schema is broken: {why}")));
+    held(tool, (&tool.input, &tool.validator), "the object of arguments", args).map_err(|why| match why {
+        Unheld::Problems(problems) => ArgumentError { tool: tool.path.to_string(), problems },
+        Unheld::TooDeep => {
+            ArgumentError::new(tool, "the arguments are nested too deep for a schema with so many alternatives")
         }
+        Unheld::Broken(why) => ArgumentError::new(tool, format!("cannot be called, its input schema is broken: {why}")),
+    })
+}
+
+/// Holds a result against the tool's output schema, where it has one that can be used: any JSON may be a result.
+pub fn check_result(tool: &Tool, result: &Value) -> Result<(), ArgumentError> {
+    let Some(output) = &tool.output else { return Ok(()) };
+    if is_deeper(result, ARGUMENT_DEPTH_MAX) {
+        return Err(ArgumentError::new(tool, format!("the result is nested more than {ARGUMENT_DEPTH_MAX} deep")));
+    }
+    held(tool, (output, &tool.output_validator), "the result", result).map_err(|why| match why {
+        Unheld::Problems(problems) => ArgumentError { tool: tool.path.to_string(), problems },
+        Unheld::TooDeep => {
+            ArgumentError::new(tool, "the result is nested too deep for a schema with so many alternatives")
+        }
+        Unheld::Broken(why) => ArgumentError::new(tool, format!("its output schema is broken: {why}")),
+    })
+}
+
+enum Unheld {
+    Problems(Vec<String>),
+    TooDeep,
+    Broken(String),
+}
+
+/// `whole`: what the value is called in sentences.
+fn held(
+    tool: &Tool,
+    (schema, validator): (&str, &OnceLock<Validator>),
+    whole: &'static str,
+    value: &Value,
+) -> Result<(), Unheld> {
+    let schema = crate::definitions::parsed(schema);
+    if !is_affordable(&tool.definitions, &schema, value) {
+        return Err(Unheld::TooDeep);
+    }
+    let validator = match validator.get_or_init(|| compile(schema.clone(), &tool.definitions)) {
+        Validator::Ready(validator) => validator,
+        Validator::Unusable(why) => return Err(Unheld::Broken(why.clone())),
     };
-    if validator.is_valid(args) {
+    if validator.is_valid(value) {
         return Ok(());
     }
-    let mut problems = Explanation::new(&tool.definitions).of(validator, &schema, args);
+    let mut problems = Explanation::new(&tool.definitions, whole).of(validator, &schema, value);
     problems.truncate(PROBLEMS_MAX);
-    Err(ArgumentError { tool: tool.path.to_string(), problems })
+    Err(Unheld::Problems(problems))
 }
 
 /// What stands in for `$ref` in a compiled schema.

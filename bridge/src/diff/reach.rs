@@ -50,6 +50,7 @@ fn is_same(one: &Rule, other: &Rule) -> bool {
         && one.pattern.text() == other.pattern.text()
         && one.methods == other.methods
         && one.private == other.private
+        && one.hold == other.hold
         && credential(one) == credential(other)
 }
 
@@ -166,6 +167,9 @@ fn note(
             {
                 let without = name(other).map_or("none".to_owned(), |other| format!("`{other}`"));
                 add("credential", format!("{by} with credential `{credential}`; {when}: {without}"));
+            }
+            if other.hold && !rule.hold {
+                add("approval", format!("{by} without anybody's approval"));
             }
             if rule.private && !other.private {
                 add("private", format!("{by} on private addresses too"));

@@ -10,12 +10,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use toml::{Table, Value};
 
 /// Keys of a tenant's file that are compared by name, here or elsewhere.
-const COMPARED: [&str; 8] = ["tenant", "token", "credential", "rule", "tools", "script", "route", "limits"];
+const COMPARED: [&str; 9] =
+    ["tenant", "token", "approvals", "credential", "rule", "tools", "script", "route", "limits"];
 const RUNS: [&str; 2] = ["runs_in_flight", "runs_per_minute"];
 
 pub fn compare(report: &mut Report<'_>, old: &Version, new: &Version) {
     tokens(report, &old.tenant, &new.tenant);
     credentials(report, &old.file, &new.file);
+    approvers(report, &old.tenant, &new.tenant);
     scripts(report, &old.tenant, &new.tenant);
     routes(report, &old.tenant, &new.tenant);
     limits(report, old, new);
@@ -68,6 +70,19 @@ fn credentials(report: &mut Report<'_>, old: &Table, new: &Table) {
     }
 }
 
+fn approvers(report: &mut Report<'_>, old: &Tenant, new: &Tenant) {
+    for role in Role::running().into_iter().filter_map(Role::parse) {
+        for (model, by) in [(false, ""), (true, " over MCP")] {
+            let what = |may: &str| format!("a token of role {} may{may} approve calls that wait{by}", role.word());
+            match (old.may_approve(role, model), new.may_approve(role, model)) {
+                (false, true) => report.gained("approval", what("")),
+                (true, false) => report.lost("approval", what(" not")),
+                _ => {}
+            }
+        }
+    }
+}
+
 fn by_name<'f>(file: &'f Table, key: &str) -> BTreeMap<&'f str, &'f Table> {
     let tables = file.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_table);
     tables.filter_map(|table| Some((table.get("name")?.as_str()?, table))).collect()
@@ -88,7 +103,7 @@ fn scripts(report: &mut Report<'_>, old: &Tenant, new: &Tenant) {
 fn unknown_keys(report: &mut Report<'_>, old: &Table, new: &Table) {
     for (kind, list, id, known) in [
         ("token", "token", "sha256", ["sha256", "role"].as_slice()),
-        ("request", "rule", "name", &["name", "allow", "deny", "methods", "credential", "private"]),
+        ("request", "rule", "name", &["name", "allow", "deny", "methods", "credential", "private", "hold"]),
         ("script", "script", "name", &["name", "public"]),
         ("route", "route", "host", &["host", "path", "script"]),
     ] {

@@ -6,6 +6,7 @@
 use super::content;
 use super::server::Server;
 use super::trail::Trail;
+use crate::approvals::{Approvals, Held, Place};
 use crate::failure::{Failure, Kind, Reason};
 use crate::messages::ToolCall;
 use crate::record::Call;
@@ -17,10 +18,16 @@ use rmcp::model::{CallToolRequest, CallToolRequestParams, CancelledNotificationP
 use rmcp::model::{RequestId, ServerResult};
 use rmcp::service::PeerRequestOptions;
 use rmcp::{Peer, RoleClient, ServiceError};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+
+/// Which call this is, where somebody may have to say yes to it.
+pub struct Gate<'a> {
+    pub approvals: &'a Approvals,
+    pub place: Place,
+}
 
 /// Within its time, and for as long as the run lasts.
 pub async fn call(
@@ -28,13 +35,14 @@ pub async fn call(
     server: &Server,
     asked: &ToolCall,
     call: &mut Call,
+    gate: Gate<'_>,
     released: &CancellationToken,
 ) -> Result<Outcome, Failure> {
     call.of_server(&server.shown(), &server.rule());
     let trail = Trail::new(asked.response_bytes);
     let told = Told { trail: trail.clone(), call };
     let outcome = tokio::select! {
-        outcome = timeout(Duration::from_millis(asked.call_ms), perform(tenant, server, asked, &trail)) => {
+        outcome = timeout(Duration::from_millis(asked.call_ms), perform(tenant, server, asked, gate, &trail)) => {
             outcome.unwrap_or_else(|_| Err(late(server, asked.call_ms)))
         }
         () = released.cancelled() => {
@@ -63,7 +71,13 @@ fn late(server: &Server, call_ms: u64) -> Failure {
     Failure::timeout(format!("{what}; ask for less or raise the limit call_ms"))
 }
 
-async fn perform(tenant: &Tenant, server: &Server, asked: &ToolCall, trail: &Trail) -> Result<Outcome, Failure> {
+async fn perform(
+    tenant: &Tenant,
+    server: &Server,
+    asked: &ToolCall,
+    gate: Gate<'_>,
+    trail: &Trail,
+) -> Result<Outcome, Failure> {
     if !server.has_listed() {
         server.ready().await?;
     }
@@ -78,6 +92,13 @@ async fn perform(tenant: &Tenant, server: &Server, asked: &ToolCall, trail: &Tra
     let (Operation::Mcp { tool: name }, Value::Object(args)) = (&tool.operation, args) else {
         return Err(Failure::tool(format!("{}: is no tool of an MCP server", asked.tool)));
     };
+    if tenant.toolbox.needs_approval(&tool.path) {
+        let body = json!({ "name": name, "arguments": args }).to_string().into();
+        let held = Held { method: "MCP".to_owned(), url: server.shown(), body };
+        if !gate.approvals.may_go(&gate.place, &held, asked.approved)? {
+            return Ok(Outcome::Held(held));
+        }
+    }
     let peer = server.ready().await?;
     if server.is_command() {
         // No room on the way counts what goes over a pipe.
@@ -165,6 +186,7 @@ fn search(tenant: &Tenant, tool: &str, outcome: Result<Outcome, Failure>) -> Res
     let found = match &outcome {
         Ok(Outcome::Json(text)) => finds(text.as_bytes()),
         Ok(Outcome::Bytes(bytes)) => finds(bytes),
+        Ok(Outcome::Held(_)) => false,
         Err(failure) => finds(failure.text.as_bytes()) || finds(failure.body.as_bytes()),
     };
     if !found {

@@ -4,10 +4,11 @@
 
 use super::server::{Command, Place, Server, Value};
 use crate::ask::Target;
+use crate::credentials::Credential;
 use crate::fields::{At, Reading, Table};
 use crate::patterns::Pattern;
 use crate::secret::{Source, SourceError};
-use crate::tenants::{Credential, Rule, check_rule};
+use crate::tenants::{Rule, check_rule};
 use crate::vault::Vault;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -71,6 +72,7 @@ fn http(reading: &mut Reading<'_>, table: Table<'_>, name: &At<&str>, given: Giv
         methods: Vec::new(),
         credential: given.credential.flatten(),
         private: given.private,
+        hold: false,
     };
     Some(Place::Http { url: url.as_str().to_owned(), rule: Arc::new(rule) })
 }

@@ -86,13 +86,13 @@ async fn send(
     let permit = decide(&tenant, &ask, Some(rule))?;
     trail.note(|seen| seen.rule.clone_from(&permit.rule().name));
     let pinned = pin(permit, &upstreams.names, &lane.shared.lookup).await?;
-    let signed = sign(pinned, None);
+    let signed = sign(pinned, rule.credential.as_deref(), None);
     trail.note(|seen| {
         seen.credential = signed.credential().map(str::to_owned);
         seen.bytes_out += ask.body.whole_bytes() as u64;
     });
     let raw = dial(signed, &upstreams, trail.response_bytes()).await?;
-    let (head, body) = scrub(raw, &tenant, &lane.shared)?;
+    let (head, body) = scrub(raw, &tenant, tenant.scrubber.clone(), &lane.shared)?;
     trail.note(|seen| seen.status = head.status);
     Ok((head, body))
 }

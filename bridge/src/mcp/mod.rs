@@ -20,7 +20,7 @@ mod listing;
 mod server;
 mod trail;
 
-pub use call::call;
+pub use call::{Gate, call};
 pub use declared::{Given, one_url, read, server};
 pub use document::read_before;
 pub use hub::Hub;

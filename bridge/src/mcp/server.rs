@@ -230,9 +230,7 @@ impl Place {
 fn is_same_credential(one: &Rule, other: &Rule) -> bool {
     match (&one.credential, &other.credential) {
         (None, None) => true,
-        (Some(one), Some(other)) => {
-            one.name == other.name && one.header == other.header && one.line.expose() == other.line.expose()
-        }
+        (Some(one), Some(other)) => one.is_same(other),
         _ => false,
     }
 }

@@ -3,93 +3,35 @@
 //! Security boundary: yes. The tenant is the capability's own; no message names it. Nothing that the store gives back is
 //! believed before it has opened, and nothing opens but what was sealed for this run in this sequence.
 
+mod hold;
 mod message;
 mod record;
 
-use crate::audit::{self, Entry};
+use crate::approvals::{self, Digest};
+use crate::audit::{self, Decision, Entry};
 use crate::door::{self, Connection};
 use crate::lane::Shared;
+use crate::own::Own;
 use crate::quota::Place as Seat;
 use crate::refusal::Refusal;
 use crate::session::{Origin, Session};
 use crate::store::StoreError;
 use crate::store::parked::{Head, Place, Row, State};
 use crate::tenants::Tenant;
-use crate::tokens::Role;
+use crate::tokens::{Role, hex};
 use capnp::capability::Rc;
 use capnp_rpc::new_client;
+pub use hold::{Hold, Holds, lose};
 use mayfly_schemas::bridge_capnp::script_refusal::Kind;
 use mayfly_schemas::bridge_capnp::{bridge, park_outcome, parked_run, parked_runs};
-use mayfly_schemas::limits::{LIST_ENTRIES_MAX, PARKED_TOLD_MS, RUN_REQUESTS_IN_FLIGHT, RUN_REQUESTS_PER_MINUTE};
+use mayfly_schemas::limits::{LIST_ENTRIES_MAX, RUN_REQUESTS_IN_FLIGHT, RUN_REQUESTS_PER_MINUTE};
 use message::{read_run, write_head, write_run};
 use record::{open_head, open_row, seal_row, tenant_key};
+use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
-use tokio::sync::mpsc;
 
 type Answer = Result<(), capnp::Error>;
-
-/// What all sessions of a bridge need for their parked runs.
-pub struct Holds {
-    next: AtomicU64,
-    /// Runs whose holders went away without a word.
-    lost: mpsc::UnboundedSender<(Place, u64)>,
-    /// The lowest sequence of a run that may still come from the store: an older record of it was put back by somebody.
-    marks: moka::sync::Cache<Place, u64>,
-}
-
-/// Runs whose sequences are remembered; a record of one that is not is only as new as the database.
-const MARKS_MAX: u64 = 200_000;
-
-impl Holds {
-    pub fn new() -> (Holds, mpsc::UnboundedReceiver<(Place, u64)>) {
-        let (lost, losing) = mpsc::unbounded_channel();
-        (Holds { next: AtomicU64::new(1), lost, marks: moka::sync::Cache::new(MARKS_MAX) }, losing)
-    }
-
-    fn mark(&self, place: &Place, sequence: u64) {
-        self.marks.insert(place.clone(), sequence);
-    }
-}
-
-/// Tells the store of runs that are lost, as long as anybody can lose one.
-pub async fn lose(shared: &Shared, losing: &mut mpsc::UnboundedReceiver<(Place, u64)>) {
-    while let Some((place, holder)) = losing.recv().await {
-        let run = place.run.clone();
-        if let Err(error) = shared.shelf.store().lose(place, holder, now_ms() + PARKED_TOLD_MS).await {
-            tracing::warn!(run, %error, "a run whose holder is gone could not be told as lost");
-        }
-    }
-}
-
-/// A session's hold on its run, from when it took it up until it parks it again or ends it.
-pub struct Hold {
-    shared: Arc<Shared>,
-    place: Place,
-    holder: u64,
-    /// While it is held.
-    sequence: Option<u64>,
-    /// The store did not say whether it has the run in this sequence: when it ends here, it must not be there.
-    unknown: Option<u64>,
-}
-
-impl Hold {
-    pub fn new(shared: &Arc<Shared>, tenant: &str, run: &str) -> Hold {
-        let place = Place { tenant: tenant.to_owned(), run: run.to_owned() };
-        let holder = shared.holds.next.fetch_add(1, Relaxed);
-        Hold { shared: shared.clone(), place, holder, sequence: None, unknown: None }
-    }
-}
-
-impl Drop for Hold {
-    fn drop(&mut self) {
-        if self.sequence.is_some() {
-            // Fails when the bridge ends: then the store sees that its process is gone.
-            let _ = self.shared.holds.lost.send((self.place.clone(), self.holder));
-        }
-    }
-}
 
 /// One HTTP request's way to a tenant's parked runs.
 struct Desk {
@@ -98,6 +40,8 @@ struct Desk {
     role: Role,
     may_act: bool,
     request_id: String,
+    /// First digits of its hash, for records.
+    token: String,
     seat: u64,
 }
 
@@ -125,8 +69,9 @@ pub async fn open_parked(
             let answer = results.reborrow().init_answer().init_admitted();
             door::write_admission(answer, tenant, role, now.generation);
             let (seat, request_id) = (connection.keep(seat, None), door::identifier(ask.get_request_id()?));
+            let token = hex(&Sha256::digest(ask.get_token()?)).chars().take(8).collect();
             let (connection, tenant, may_act) = (connection.clone(), tenant.clone(), ask.get_act());
-            results.set_parked(new_client(Desk { connection, tenant, role, may_act, request_id, seat }));
+            results.set_parked(new_client(Desk { connection, tenant, role, may_act, request_id, token, seat }));
         }
     }
     Ok(())
@@ -193,6 +138,26 @@ impl parked_runs::Server for Desk {
         write_outcome(results.get().init_outcome(), outcome)
     }
 
+    async fn decide(
+        self: Rc<Self>,
+        params: parked_runs::DecideParams,
+        mut results: parked_runs::DecideResults,
+    ) -> Answer {
+        let params = params.get()?;
+        let (place, call, approve) = (self.place(params.get_run()?.to_str()?), params.get_call(), params.get_approve());
+        let digest = <Digest>::try_from(params.get_digest()?).ok();
+        let outcome = self.decided(&place, call, digest, (approve, params.get_model()));
+        let decision = Decision {
+            digest: digest.iter().flatten().map(|byte| format!("{byte:02x}")).collect(),
+            role: self.role.word(),
+            token: self.token.clone(),
+        };
+        let action = if approve { "approve" } else { "reject" };
+        let entry = Entry { call, decision: Some(decision), ..self.entry(action, &place.run, &outcome) };
+        self.shared().audit.record(entry).await;
+        write_outcome(results.get().init_outcome(), outcome)
+    }
+
     async fn list(self: Rc<Self>, params: parked_runs::ListParams, mut results: parked_runs::ListResults) -> Answer {
         let params = params.get()?;
         let limit = params.get_limit().clamp(1, LIST_ENTRIES_MAX) + 1;
@@ -226,6 +191,38 @@ impl Desk {
         }
     }
 
+    fn decided(
+        &self,
+        place: &Place,
+        call: u32,
+        digest: Option<Digest>,
+        (approve, model): (bool, bool),
+    ) -> Result<(), Refusal> {
+        self.may_act()?;
+        if !self.tenant.may_approve(self.role, model) {
+            let role = self.role.word();
+            let detail = match model {
+                false => format!("a token of role {role} may not decide about calls of this tenant"),
+                true => format!(
+                    "a person has to decide about this call: `mayfly runs approve {} {call}`, or POST /v1/runs/{}/continue; \
+                     decisions are taken here only where the tenant's file names role {role} in [approvals] `roles`",
+                    place.run, place.run
+                ),
+            };
+            return Err(Refusal::new(Kind::Forbidden, detail));
+        }
+        let digest = digest.ok_or_else(|| Refusal::new(Kind::Invalid, "that is no digest"))?;
+        if approve {
+            let (tenant, run) = (place.tenant.clone(), place.run.clone());
+            self.shared().approvals.approve(approvals::Place { tenant, run, call }, digest);
+        }
+        Ok(())
+    }
+
+    fn entry(&self, action: &'static str, run: &str, outcome: &Result<(), Refusal>) -> Entry {
+        entry(action, (&self.tenant.name, run, &self.request_id), outcome)
+    }
+
     async fn take_up(&self, run: &str, sequence: u64) -> Result<(Row, Session), Refusal> {
         self.may_act()?;
         let shared = self.shared();
@@ -249,12 +246,14 @@ impl Desk {
         let taken = taken.map_err(of_runs).and_then(|row| open_row(&key, row));
         self.audit("take", &place.run, &taken.as_ref().map(drop).map_err(Refusal::again)).await;
         let row = taken?;
+        let (own, rest) = Own::apart(&row.rest).ok_or_else(damaged)?;
+        let row = Row { rest, ..row };
         shared.holds.mark(&place, row.sequence + 1);
         let seat = self.connection.seat(seat);
         let (connection, tenant) = (self.connection.clone(), self.tenant.clone());
         let origin = Origin { run: place.run, request_id: self.request_id.clone(), trace: None };
         let session = Session::new(connection, seat, tenant, origin);
-        Ok((row, session.holding(hold)))
+        Ok((row, session.holding(hold, own)))
     }
 
     /// Asked for is a run as it was once. Mostly somebody else was quicker; a record of it that is there again was put back.
@@ -280,10 +279,11 @@ pub async fn park(
     tenant: &Tenant,
     (run, request_id): (&str, &str),
     hold: Option<Hold>,
+    own: &Own,
     asked: parked_run::Reader<'_>,
 ) -> Result<(Result<(), Refusal>, Option<Hold>), capnp::Error> {
     let row = match read_run(asked, &tenant.name, run)? {
-        Ok(row) => row,
+        Ok(row) => Row { rest: own.before(row.rest), ..row },
         Err(refusal) => return Ok((Err(refusal), hold)),
     };
     let mut hold = hold.unwrap_or_else(|| Hold::new(shared, &tenant.name, run));
@@ -335,8 +335,12 @@ async fn record(
     (tenant, run, request_id): (&str, &str, &str),
     outcome: &Result<(), Refusal>,
 ) {
+    shared.audit.record(entry(action, (tenant, run, request_id), outcome)).await;
+}
+
+fn entry(action: &'static str, (tenant, run, request_id): (&str, &str, &str), outcome: &Result<(), Refusal>) -> Entry {
     let reason = outcome.as_ref().err().map_or("", Refusal::word);
-    let entry = Entry {
+    Entry {
         time: audit::now(),
         tenant: tenant.to_owned(),
         run: run.to_owned(),
@@ -345,8 +349,7 @@ async fn record(
         reason,
         action,
         ..Entry::default()
-    };
-    shared.audit.record(entry).await;
+    }
 }
 
 fn damaged() -> Refusal {

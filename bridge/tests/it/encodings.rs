@@ -269,6 +269,7 @@ fn the_windows_of_decoders_are_a_part_of_what_bodies_may_take() {
                 let outcome = fetch(&opened.session, &get_stream(upstream.url("/"))).await;
                 match &outcome.got {
                     Got::Response { .. } => open.push(outcome),
+                    Got::Held { .. } => panic!("nobody is asked here"),
                     Got::Failure { message, .. } => {
                         assert_eq!(message, "too many large bodies are on their way at once; try again later");
                         refused += 1;

@@ -76,7 +76,7 @@ fn all_mistakes_are_told_at_once_in_the_order_of_lines() {
     assert_eq!(
         found,
         [
-            "/acme.toml:2: unknown key `color`\n  hint: known here: tenant, token, credential, rule, tools, script, route, limits",
+            "/acme.toml:2: unknown key `color`\n  hint: known here: tenant, token, approvals, credential, rule, tools, script, route, limits",
             "/acme.toml:3: this [[token]] has no `sha256`",
             "/acme.toml:4: unknown role `king`\n  hint: roles: runner, deployer, auditor, admin",
             "/acme.toml:5: this [[rule]] has neither `allow` nor `deny`",
@@ -140,8 +140,8 @@ fn a_mistake_in_a_credential_names_its_source_and_never_its_value() {
         (credential("env:MAYFLY_TEST_NOT_SET", header), ":4: environment variable MAYFLY_TEST_NOT_SET is not set\n  hint: set it for"),
         (credential("file:missing", header), "/missing cannot be read: entity not found"),
         (credential("vault:x", header), "the vault has no secret `x`"),
-        (credential("openbao:x", header), "`openbao:` credentials are not in this version\n  hint: write env:NAME, file:PATH or vault:NAME"),
-        (credential("sk-live-oops", header), ":4: `from` names no source of a credential\n  hint: write env:NAME, file:PATH or vault:NAME"),
+        (credential("openbao:x", header), "`openbao:` credentials are not in this version\n  hint: write env:NAME, file:PATH, vault:NAME, or run where each run brings its own"),
+        (credential("sk-live-oops", header), ":4: `from` names no source of a credential\n  hint: write env:NAME, file:PATH, vault:NAME, or run where each run brings its own"),
         (credential("env:PATH", ""), ":2: this [[credential]] has no `header`\n  hint: most services take `authorization`"),
         (credential("env:PATH", "header = \"a b\"\n"), "`a b` cannot carry a credential"),
         (credential("env:PATH", "header = \"host\"\n"), "`host` cannot carry a credential"),
@@ -294,7 +294,7 @@ fn a_set_of_tools_is_one_server_or_one_description() {
     told("mcp_command = [\"x\"]\nenv = { \"A=B\" = \"c\" }", "is no variable that a command can be given");
     told("mcp_command = [\"x\"]\nenv = { A = \"env:MAYFLY_TEST_UNSET\" }", "MAYFLY_TEST_UNSET is not set");
     told("mcp_command = [\"x\"]\nenv = { A = \"vault:a\" }", "the vault has no secret `a`");
-    told("mcp = \"https://host/mcp\"\napprove = [\"a\"]", "`approve` comes in a later version");
+    told("mcp = \"https://host/mcp\"\napprove = \"a\"", "`approve` is a list of strings");
 }
 
 #[test]

@@ -68,7 +68,7 @@ fn what_only_lacks_words_passes() {
         "return",
         "const status = [input.a ? 'open' : 'x'.trim()]; await shop.orders.list({ status })",
         "if (input) { return 1 }\nenum Color { Red }\nnamespace N { export const a = 1 }\nN.a + Color.Red",
-        "const said = await tools.confirm({ question: 'sure?' }); return said.deep.er + (await confirm()).yes",
+        "const said = await tools.confirm({ question: 'sure?' }); return said.deep.er + (await confirm({ question: 'really?', choices: ['no'] })).yes + (await crm.find({ id: 1 })).name",
         "const sums = {}; sums[input.a] = 1; return Object.values(sums).reduce((a, b) => a + b, 0)",
         "const order = {}; order.customer = 'a'; order.lines = []; return await shop.orders.create(order)",
         "const order = { customer: 'a' }; order.lines = []; return await shop.orders.create(order)",

@@ -12,6 +12,18 @@ pub fn tools() -> String {
     format!("{tools}{notes}declare const shop: typeof tools.shop;\ndeclare const notes: typeof tools.notes;\n")
 }
 
+/// Tools of a run alone, as a runtime declares them.
+const EXTERNAL: &str = "interface Tools {
+  confirm(input: { question: string; choices?: Choice[] }): Promise<unknown>;
+  crm: {
+    find(input: { id: number }): Promise<{ name: string }>;
+  };
+}
+type Choice = \"yes\" | \"no\";
+declare const confirm: typeof tools.confirm;
+declare const crm: typeof tools.crm;
+";
+
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the workspace")
 }
@@ -42,7 +54,7 @@ pub async fn check_modules(checker: &Checker, tenant: &str, modules: &[(&str, &s
     let declarations = tools();
     let modules = modules.iter().map(|(name, source)| Module { name: (*name).into(), source: (*source).into() });
     let (tenant, catalogue) = (tenant.into(), digest(&declarations));
-    let (declarations, external, modules) = (Some(declarations), vec!["confirm".to_owned()], modules.collect());
+    let (declarations, external, modules) = (Some(declarations), EXTERNAL.to_owned(), modules.collect());
     let ask = Ask { tenant, catalogue, declarations, external, modules };
     match checker.check(&ask).await {
         Answer::Told(verdict) => verdict,

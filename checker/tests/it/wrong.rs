@@ -6,7 +6,7 @@ use mayfly_checker::{Diagnostic, Verdict};
 /// The script, the place (line and column) of its first mistake, a part of the message, a part of the suggestion.
 type Case = (&'static str, (u32, u32), &'static str, &'static str);
 
-const CASES: [Case; 34] = [
+const CASES: [Case; 38] = [
     // fields of results
     ("const o = await shop.orders.get({ order_id: 1 });\nreturn o.totl", (2, 10), "'totl' does not exist", ""),
     (
@@ -66,6 +66,11 @@ const CASES: [Case; 34] = [
     ("await shop.ordes.list()", (1, 12), "'ordes' does not exist", "'orders'"),
     ("await tools.github.issues.list()", (1, 13), "'github' does not exist", ""),
     ("await stripe.charges.create({})", (1, 7), "Cannot find name 'stripe'", ""),
+    // tools of the run itself
+    ("await confirm()", (1, 7), "Expected 1 arguments, but got 0", ""),
+    ("await tools.confirm({ question: 'a', choices: ['maybe'] })", (1, 48), "\"maybe\"", "\"yes\" | \"no\""),
+    ("return (await crm.find({ id: 1 })).nam", (1, 36), "'nam' does not exist", "'name'"),
+    ("confirm({ question: 'a' });\nreturn 1", (1, 1), "Nobody awaits this call", "`await`"),
     // results that nobody awaited
     ("const o = shop.orders.get({ order_id: 1 });\nreturn o.customer", (2, 10), "'customer' does not exist", "`await`"),
     ("for (const o of shop.orders.list().orders) console.log(o)", (1, 36), "'orders' does not exist", "`await`"),

@@ -3,7 +3,7 @@
 //! Security boundary: no; the bridge seals what it keeps, and says whose it is.
 
 use super::stored::refusal;
-use super::{Admission, Bridge, DoorError, Session, gone, translate};
+use super::{Admission, Bridge, DoorError, Held, Session, gone, translate};
 use futures::FutureExt;
 use mayfly_schemas::bridge_capnp::{
     looked_at, open_parked_answer, park_outcome, parked_head, parked_list, parked_run, parked_runs, taken_up,
@@ -107,6 +107,19 @@ impl Parked {
         let client = results.get_session().map_err(gone)?;
         let answer = std::future::ready(Ok(admission)).boxed_local().shared();
         Ok((run, Session { client, answer, bodies: Rc::default(), trace: crate::trace::current() }))
+    }
+
+    /// Somebody has looked at a call that waits for a yes. `model`: the decision came by MCP.
+    pub async fn decide(&self, run: &str, call: u32, held: &Held, approve: bool, model: bool) -> Result<(), DoorError> {
+        let mut request = self.client.decide_request();
+        let mut to = request.get();
+        to.set_run(run);
+        to.set_call(call);
+        to.set_digest(&held.digest_bytes());
+        to.set_approve(approve);
+        to.set_model(model);
+        let response = request.send().promise.await.map_err(gone)?;
+        kept(response.get().and_then(|results| results.get_outcome()))
     }
 
     /// It was cancelled where it lay.

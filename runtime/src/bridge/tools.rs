@@ -64,14 +64,17 @@ impl Bridge {
         declarations(response.get().and_then(|results| results.get_answer()).map_err(gone)?)
     }
 
-    /// TypeScript of all tools.
-    pub async fn tool_declarations(&self, asker: Asker<'_>) -> Result<String, DoorError> {
+    /// TypeScript of all tools, or of those that a run was left.
+    pub async fn tool_declarations(&self, asker: Asker<'_>, left: Option<&[String]>) -> Result<String, DoorError> {
         let connection = self.connected().await?;
         let mut request = connection.client.tools_request();
         let mut ask = request.get().init_ask();
         ask.set_token(asker.token);
         ask.set_request_id(asker.request_id);
-        ask.set_declarations(());
+        match left {
+            None => ask.set_declarations(()),
+            Some(paths) => ask.set_some(paths).map_err(gone)?,
+        }
         let response = request.send().promise.await.map_err(gone)?;
         declarations(response.get().and_then(|results| results.get_answer()).map_err(gone)?)
     }

@@ -2,7 +2,7 @@
 //! May touch: nothing.
 //! Security boundary: no; both sides check what they are given. It only refuses what no message could carry.
 
-use super::{Admission, DoorError, Part, RefusedKind, Status};
+use super::{Admission, DoorError, Held, Part, Performed, RefusedKind, Replied, Status};
 use crate::isolate::{Answer, Ask, AskKind, Rejection};
 use crate::run::{CallRecord, Verdict};
 use capnp::capability::Request;
@@ -102,7 +102,7 @@ pub(super) fn too_large(ask: &Ask) -> Option<(Answer, CallRecord)> {
 }
 
 /// `None` when the ask is no fetch.
-pub(super) fn fetch(session: &session::Client, ask: &Ask, limits: &Limits) -> Option<FetchRequest> {
+pub(super) fn fetch(session: &session::Client, ask: &Ask, limits: &Limits, approved: bool) -> Option<FetchRequest> {
     use mayfly_schemas::bridge_capnp::fetch_ask::Redirect;
     let AskKind::Fetch { method, url, headers, redirect, upload, body } = &ask.kind else { return None };
     let mut request = session.fetch_request();
@@ -113,6 +113,7 @@ pub(super) fn fetch(session: &session::Client, ask: &Ask, limits: &Limits) -> Op
     message.set_body(body);
     message.set_upload(*upload);
     message.set_stream(true);
+    message.set_approved(approved);
     message.set_redirect(match redirect.as_str() {
         "error" => Redirect::Error,
         "manual" => Redirect::Manual,
@@ -129,7 +130,7 @@ pub(super) fn fetch(session: &session::Client, ask: &Ask, limits: &Limits) -> Op
     Some(request)
 }
 
-pub(super) fn call(session: &session::Client, ask: &Ask, limits: &Limits) -> CallRequest {
+pub(super) fn call(session: &session::Client, ask: &Ask, limits: &Limits, approved: bool) -> CallRequest {
     let mut request = session.call_request();
     let mut message = request.get().init_ask();
     message.set_call(ask.call);
@@ -139,6 +140,7 @@ pub(super) fn call(session: &session::Client, ask: &Ask, limits: &Limits) -> Cal
     }
     message.set_call_ms(limits.call_ms);
     message.set_response_bytes(limits.response_bytes);
+    message.set_approved(approved);
     request
 }
 
@@ -151,12 +153,16 @@ fn from_latin1(value: &[u8]) -> String {
     value.iter().map(|byte| char::from(*byte)).collect()
 }
 
-pub(super) fn reply(ask: &Ask, reply: reply::Reader<'_>) -> capnp::Result<(Answer, CallRecord)> {
-    let record = read_record(ask, reply.get_record()?)?;
+pub(super) fn reply(ask: &Ask, reply: reply::Reader<'_>) -> capnp::Result<Performed> {
+    let mut record = read_record(ask, reply.get_record()?)?;
     let answer = match reply.which()? {
         reply::Which::Response(response) => read_response(ask, response?)?,
         reply::Which::Value(value) => Answer::json(value?.to_str()?),
         reply::Which::Bytes(bytes) => Answer::Fulfilled { meta: r#"{"bytes":true}"#.to_owned(), body: bytes?.to_vec() },
+        reply::Which::Held(held) => {
+            record.verdict = Verdict::Hold;
+            return Ok(Performed { reply: Replied::Held(Held::read(held?)?), record });
+        }
         reply::Which::Failure(failure) => {
             let tool = match &ask.kind {
                 AskKind::Call { tool, .. } => Some(tool.as_str()),
@@ -165,7 +171,7 @@ pub(super) fn reply(ask: &Ask, reply: reply::Reader<'_>) -> capnp::Result<(Answe
             Answer::Rejected(read_failure(tool, failure?)?)
         }
     };
-    Ok((answer, record))
+    Ok(Performed { reply: Replied::Answer(answer), record })
 }
 
 /// The way to the rest of a reply's body, where there is one.

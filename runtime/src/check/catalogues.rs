@@ -37,7 +37,7 @@ impl Catalogues {
         if let Some(known) = self.known(of) {
             return Ok(known);
         }
-        let catalogue = Rc::new(Catalogue::new(bridge.tool_declarations(asker).await?));
+        let catalogue = Rc::new(Catalogue::new(bridge.tool_declarations(asker, None).await?));
         let known = Known { generation: of.policy_generation, at: Instant::now(), catalogue: catalogue.clone() };
         let mut all = self.0.borrow_mut();
         let bytes: usize = all.values().map(|known| known.catalogue.declarations.len()).sum();

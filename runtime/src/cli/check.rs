@@ -1,9 +1,10 @@
-//! In: a script, a tenant. Out: what is wrong with it against what the tenant's scripts may call; nothing of it is run.
+//! In: scripts, a tenant. Out: what is wrong with each against what the tenant's scripts may call; nothing of it is run.
 //! May touch: the files it is told, standard streams, a bridge and a checker of its own.
 //! Security boundary: no; the compiler's confinement is, as in a server.
 
 use super::failure::Failure;
-use super::run::{read_script, settings};
+use super::modules::{self, Loaded};
+use super::run::settings;
 use super::{checker, executor, findings, setup, types};
 use mayfly::check::{Catalogue, ask};
 use mayfly::isolate::{Engine, EngineOptions, RunError};
@@ -11,46 +12,61 @@ use mayfly::limits::CEILINGS;
 use mayfly::prepare::{Programs, Script};
 use mayfly::run::type_error;
 use mayfly_checker::message::Answer;
-use mayfly_checker::{Checker, Launch, Verdict};
+use mayfly_checker::{Checker, Verdict};
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// TypeScript or JavaScript
-    script: PathBuf,
+    /// TypeScript or JavaScript, each with what it imports by relative paths; a folder is its main.ts, or each file in it
+    #[arg(required = true, value_name = "SCRIPT")]
+    scripts: Vec<PathBuf>,
     /// The server's configuration; otherwise mayfly.toml beside the script, otherwise there are no tools
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Whose tools; may be left out where there is one tenant
     #[arg(long, value_name = "NAME")]
     tenant: Option<String>,
-    /// Print `{"checked": ..., "error": ...}` as in a run object
+    /// Print `{"checked": ..., "error": ...}` as in a run object; of several scripts a line each, with `script`
     #[arg(long)]
     json: bool,
 }
 
 pub fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     super::log_to_stderr("error");
-    let script = Script::single(read_script(&arguments.script)?);
-    let folder = arguments.script.parent();
+    let mut scripts = Vec::new();
+    for path in &arguments.scripts {
+        scripts.extend(modules::load_all(path)?);
+    }
+    let folder = scripts.first().and_then(|loaded| loaded.file.parent());
     let (settings, tenant, command) = settings(folder, arguments.config.as_deref(), arguments.tenant.as_deref())?;
     let installed = setup::checker(command.as_deref()).map_err(Failure::usage)?;
     let launch = checker::launch(installed, false).map_err(|error| Failure::fault("checker", error))?;
     let engine = std::thread::spawn(|| Engine::load(EngineOptions { isolates_max: 8, ..EngineOptions::default() }));
     let local = tokio::task::LocalSet::new();
-    let verdict = local.block_on(&executor()?, async {
+    let worst = local.block_on(&executor()?, async {
         let tools = types::tools(settings, &tenant).await?;
         let engine = engine.join().map_err(|_| Failure::Fault("the engine's thread broke down".into()))?;
         let engine = engine.map_err(|error| Failure::fault("engine", error))?;
+        let (programs, checker) = (Programs::new(Arc::new(engine)), Checker::new(launch));
+        let catalogue = Catalogue::new(tools);
+        let each = async {
+            let mut worst = 0;
+            for loaded in &scripts {
+                let found = find(&programs, &checker, &tenant, &loaded.script, &catalogue).await;
+                tell(&found, loaded, arguments.json, scripts.len() > 1);
+                worst = worst.max(found.status());
+            }
+            worst
+        };
         tokio::select! {
-            found = find(engine, launch, &tenant, &script, tools) => Ok(found),
+            worst = each => Ok(worst),
             () = setup::stop_signal() => Err(Failure::Usage(vec!["interrupted".into()])),
         }
     })?;
-    Ok(tell(verdict, &arguments.script, arguments.json))
+    Ok(ExitCode::from(worst))
 }
 
 /// What came of it: what does not compile has no types.
@@ -60,15 +76,24 @@ enum Found {
     Clean,
 }
 
-async fn find(engine: Engine, launch: Launch, tenant: &str, script: &Script, tools: String) -> Found {
-    let programs = Programs::new(Arc::new(engine));
+impl Found {
+    /// CONTRACT section 1: 1 what is wrong with the script, 3 a limit of the check.
+    fn status(&self) -> u8 {
+        match self {
+            Found::Clean => 0,
+            Found::Wrong { .. } => 1,
+            Found::Unknown(_) => 3,
+        }
+    }
+}
+
+async fn find(programs: &Programs, checker: &Checker, tenant: &str, script: &Script, catalogue: &Catalogue) -> Found {
     if let Err(error) = programs.prepare(tenant, script, CEILINGS.source_bytes).await {
         return Found::Wrong { error, more: 0 };
     }
-    let catalogue = Catalogue::new(tools);
-    let mut ask = ask(tenant, script, &catalogue);
-    ask.declarations = Some(catalogue.declarations);
-    match Checker::new(launch).check(&ask).await {
+    let mut ask = ask(tenant, script, catalogue);
+    ask.declarations = Some(catalogue.declarations.clone());
+    match checker.check(&ask).await {
         Answer::Told(Verdict::Clean) => Found::Clean,
         Answer::Told(Verdict::Wrong { diagnostics, more }) => Found::Wrong { error: type_error(diagnostics), more },
         Answer::Told(Verdict::NotChecked(reason)) => Found::Unknown(reason),
@@ -76,22 +101,20 @@ async fn find(engine: Engine, launch: Launch, tenant: &str, script: &Script, too
     }
 }
 
-/// CONTRACT section 1: 1 what is wrong with the script, 3 a limit of the check.
-fn tell(found: Found, script: &Path, as_json: bool) -> ExitCode {
+fn tell(found: &Found, loaded: &Loaded, as_json: bool, of_many: bool) {
     if as_json {
-        println!("{}", in_json(&found));
-    } else {
-        match &found {
-            Found::Clean => findings::clean(script),
-            Found::Unknown(reason) => findings::unknown(reason),
-            Found::Wrong { error, more } => findings::wrong(script, error, *more),
+        let mut object = in_json(found);
+        if let (true, Some(object)) = (of_many, object.as_object_mut()) {
+            object.insert("script".into(), loaded.file.display().to_string().into());
         }
+        println!("{object}");
+        return;
     }
-    ExitCode::from(match found {
-        Found::Clean => 0,
-        Found::Wrong { .. } => 1,
-        Found::Unknown(_) => 3,
-    })
+    match found {
+        Found::Clean => findings::clean(&loaded.file),
+        Found::Unknown(reason) => findings::unknown(&loaded.file, reason),
+        Found::Wrong { error, more } => findings::wrong(loaded, error, *more),
+    }
 }
 
 fn in_json(found: &Found) -> Value {

@@ -2,6 +2,7 @@
 //! May touch: standard error.
 //! Security boundary: yes, towards the terminal: a script's text is shown without its control characters.
 
+use super::modules::Loaded;
 use super::paint::Paint;
 use super::report::{pad, paint_for_stderr, plain};
 use mayfly::isolate::RunError;
@@ -13,16 +14,19 @@ pub fn clean(script: &Path) {
     eprintln!("{} {}", paint.green("checked"), plain(&script.display().to_string()));
 }
 
-pub fn unknown(reason: &str) {
-    eprintln!("{} {}", paint_for_stderr().yellow("not checked:"), plain(reason));
+pub fn unknown(script: &Path, reason: &str) {
+    let script = plain(&script.display().to_string());
+    eprintln!("{} {script}: {}", paint_for_stderr().yellow("not checked:"), plain(reason));
 }
 
-pub fn wrong(script: &Path, error: &RunError, more: u32) {
+pub fn wrong(loaded: &Loaded, error: &RunError, more: u32) {
     let paint = paint_for_stderr();
     let first = [of_error(error)];
     let all = error.findings.as_ref().map_or(&first[..], |findings| findings.diagnostics.as_slice());
-    let file = plain(&script.display().to_string());
-    all.iter().for_each(|one| eprintln!("{}", lines(&file, one, paint)));
+    for one in all {
+        let file = plain(&loaded.place(&one.module).display().to_string());
+        eprintln!("{}", lines(&file, one, paint));
+    }
     match all.len() + more as usize {
         1 => eprintln!("{} 1 error", paint.red("found")),
         count if more > 0 => eprintln!("{} {count} errors, the first {} are shown", paint.red("found"), all.len()),

@@ -10,6 +10,7 @@ mod child;
 mod demo;
 mod failure;
 mod findings;
+mod modules;
 mod paint;
 mod policy;
 mod policy_diff;

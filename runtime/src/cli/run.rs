@@ -4,7 +4,7 @@
 
 use super::child::BridgeChild;
 use super::failure::Failure;
-use super::{executor, report, setup};
+use super::{executor, modules, report, setup};
 use mayfly::bridge::{Bridge, Door, DoorError};
 use mayfly::config::Config;
 use mayfly::isolate::{Engine, EngineOptions};
@@ -21,7 +21,7 @@ use std::time::Instant;
 
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// TypeScript or JavaScript
+    /// TypeScript or JavaScript, with what it imports by relative paths; or a folder with a main.ts
     script: PathBuf,
     /// What the script gets: JSON, @FILE, or - for standard input
     #[arg(long, value_name = "JSON", default_value = "null", allow_hyphen_values = true)]
@@ -45,12 +45,12 @@ pub const NOBODY: &str = "tenant = \"local\"\n";
 
 pub fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     super::log_to_stderr("error");
-    let source = read_script(&arguments.script)?;
+    let loaded = modules::load(&arguments.script)?;
     let input = read_input(&arguments.input)?;
     let (settings, tenant, _) =
-        settings(arguments.script.parent(), arguments.config.as_deref(), arguments.tenant.as_deref())?;
+        settings(loaded.file.parent(), arguments.config.as_deref(), arguments.tenant.as_deref())?;
     let tape = arguments.record.as_ref().map(|_| Rc::<Recorder>::default());
-    let object = run_once(settings, &tenant, Script::single(source), input, &[], tape.clone())?;
+    let object = run_once(settings, &tenant, loaded.script, input, &[], tape.clone())?;
     if let (Some(file), Some(tape)) = (&arguments.record, tape) {
         write_tape(file, &tape)?;
     }
@@ -182,12 +182,6 @@ fn only_tenant(settings: &Settings) -> Result<String, Failure> {
             Err(Failure::usage(format!("say whose rules hold with --tenant: {}", names.join(", "))))
         }
     }
-}
-
-pub fn read_script(path: &Path) -> Result<String, Failure> {
-    let shown = path.display();
-    let bytes = std::fs::read(path).map_err(|error| Failure::usage(format!("{shown}: {error}")))?;
-    String::from_utf8(bytes).map_err(|_| Failure::usage(format!("{shown}: is not text (UTF-8); only source is run")))
 }
 
 fn read_input(argument: &str) -> Result<String, Failure> {

@@ -42,7 +42,7 @@ pub async fn tools(mut settings: Settings, tenant: &str) -> Result<String, Failu
     settings.tokens.push(ExtraToken { tenant: tenant.to_owned(), sha256, role: Role::Runner });
     let bridge = BridgeChild::start_quietly(&settings, &[])?;
     let asker = Asker { token: token.as_bytes(), request_id: "" };
-    Bridge::new(Door::Socket(bridge.socket())).tool_declarations(asker).await.map_err(|error| match error {
+    Bridge::new(Door::Socket(bridge.socket())).tool_declarations(asker, None).await.map_err(|error| match error {
         DoorError::Refused { detail, .. } => Failure::Usage(vec![detail]),
         DoorError::Unavailable(reason) => Failure::fault("bridge", reason),
     })

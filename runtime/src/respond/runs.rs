@@ -106,11 +106,18 @@ pub fn not_resumed(why: NotResumed, places: &[String]) -> Problem {
         NotResumed::Leaving => {
             Problem::new(ProblemKind::Conflict, "the run is being stored; try again").retry_after_ms(100)
         }
-        NotResumed::Nothing => Problem::bad_request("`outcomes`: is empty; say something to a call that waits"),
+        NotResumed::Nothing => {
+            Problem::bad_request("`outcomes`: is empty, and so is `decisions`; say something to a call that waits")
+        }
         NotResumed::NoDecision { place, call } => Problem::bad_request(format!(
             "`{}.call`: call {call} waits for no decision; give its result in `outcomes`",
             field(place)
         )),
+        NotResumed::NoOutcome { place, call } => Problem::bad_request(format!(
+            "`{}.call`: call {call} waits for approval; say so in `decisions`",
+            field(place)
+        )),
+        NotResumed::Unfit { place, why } => Problem::bad_request(format!("`{}.value`: {why}", field(place))),
         NotResumed::Unknown { place, call, waiting } => {
             let waiting: Vec<String> = waiting.iter().map(u32::to_string).collect();
             let waiting = waiting.join(", ");

@@ -8,11 +8,13 @@ use super::object::{CALLS_SHOWN_MAX, CallRecord, RunObject, RunStatus, RunUsage,
 use super::parked::{Belongings, Kept, Stand, now_ms};
 use super::shelf::{DRAINING, Place, Runs};
 use super::told::{Event, Said};
-use crate::bridge::{ParkedRun, Session};
+use crate::bridge::{Held, ParkedRun, Session, Told};
 use crate::isolate::{Answer, Ask, AskKind, Engine, ErrorKind, Isolate, Logs, Rejection, RunError};
 use crate::tape::Recorder;
 use mayfly_schemas::limits::{PARKED_IMAGE_BYTES_MAX, PARKED_RUN_BYTES_MAX, PAUSE_IN_MEMORY_MS};
+use serde_json::json;
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,7 +24,9 @@ use tokio::sync::oneshot;
 pub struct Desk {
     handle: Arc<RunHandle>,
     runs: Arc<Runs>,
-    external: Externals,
+    external: Arc<Externals>,
+    /// Of a run that was parked: requests that waited for a yes, by their calls.
+    held: RefCell<BTreeMap<u32, Held>>,
     belongings: RefCell<Belongings>,
     /// Log lines and calls that were told.
     told: Cell<(usize, usize)>,
@@ -30,12 +34,16 @@ pub struct Desk {
     parked: Cell<u64>,
     /// The store was asked to keep it, and did not.
     unsure: Cell<bool>,
+    /// The store has it.
+    left: Cell<bool>,
     tape: Option<Rc<Recorder>>,
 }
 
 /// What became of a call of an external tool.
 pub(super) enum Taken {
     Waits(oneshot::Receiver<Said>),
+    /// For a yes.
+    Held(oneshot::Receiver<Said>),
     Refused(Rejection),
 }
 
@@ -63,16 +71,18 @@ enum Otherwise {
 const PARK_AGAIN: Duration = Duration::from_secs(30);
 
 impl Desk {
-    pub fn new(handle: Arc<RunHandle>, runs: Arc<Runs>, external: Externals, belongings: Belongings) -> Desk {
+    pub fn new(handle: Arc<RunHandle>, runs: Arc<Runs>, external: Arc<Externals>, belongings: Belongings) -> Desk {
         let belongings = RefCell::new(belongings);
         Desk {
             handle,
             runs,
             external,
+            held: RefCell::default(),
             belongings,
             told: Cell::default(),
             parked: Cell::default(),
             unsure: Cell::default(),
+            left: Cell::default(),
             tape: None,
         }
     }
@@ -95,6 +105,7 @@ impl Desk {
     pub fn back_again(self, kept: &mut Kept) -> Desk {
         self.told.set((kept.image.log_lines().len(), kept.stand.calls.len().min(CALLS_SHOWN_MAX)));
         self.parked.set(kept.sequence);
+        self.held.replace(std::mem::take(&mut kept.stand.held));
         let tape = kept.stand.tape.take().map(|reel| Rc::new(Recorder::again(reel)));
         self.with_tape(tape)
     }
@@ -124,28 +135,57 @@ impl Desk {
         }
     }
 
-    /// A call of one of the caller's tools, with the CPU that looking at its arguments took. `None`: it is somebody else's.
+    /// A call of one of the caller's tools, or one that waited for a yes when the run was parked; with the CPU that looking at
+    /// its arguments took. `None`: it is somebody else's.
     pub(super) fn take(&self, ask: &Ask) -> Option<(Taken, Duration)> {
+        if let Some(held) = self.held.borrow_mut().remove(&ask.call) {
+            return Some((self.hold(ask, held), Duration::ZERO));
+        }
         let AskKind::Call { tool, args } = &ask.kind else { return None };
         if !self.external.has(tool) {
             return None;
         }
         let began = Instant::now();
         let checked = self.external.check(tool, args);
-        let taken = match checked.and_then(|()| self.handle.hold(ask.call, tool, args)) {
+        let taken = match checked.and_then(|()| self.handle.hold(ask.call, tool, args, None)) {
             Ok(said) => Taken::Waits(said),
             Err(why) => Taken::Refused(tool_error(tool, why)),
         };
         Some((taken, began.elapsed()))
     }
 
-    /// The call has its outcome: the answer for the script.
-    pub(super) fn answer(&self, call: u32, tool: &str, said: Said, ms: f64) -> Answer {
+    /// A call that the bridge has not sent: somebody has to say yes first.
+    pub(super) fn hold(&self, ask: &Ask, held: Held) -> Taken {
+        let (tool, args) = match &ask.kind {
+            AskKind::Call { tool, args } => (tool.as_str(), args.clone()),
+            _ => ("fetch", json!({ "method": held.method, "url": held.url, "body": held.body }).to_string()),
+        };
+        match self.handle.hold(ask.call, tool, &args, Some(held)) {
+            Ok(said) => Taken::Held(said),
+            Err(why) => Taken::Refused(tool_error(tool, why)),
+        }
+    }
+
+    /// The call has its outcome: the answer for the script, and what the audit is told.
+    pub(super) fn answer(&self, call: u32, tool: &str, said: Said, ms: f64) -> (Answer, Told) {
         self.handle.answered(call, ms);
         match said {
-            Ok(value) => Answer::json(value.get()),
-            Err(message) => Answer::Rejected(tool_error(tool, message)),
+            Said::Value(value) => (Answer::json(value.get()), Told::Value),
+            Said::Error(message) => (Answer::Rejected(tool_error(tool, message)), Told::Error),
+            Said::Approved | Said::Rejected(_) => {
+                (Answer::Rejected(tool_error(tool, "was decided about, and not answered".to_owned())), Told::Error)
+            }
         }
+    }
+
+    /// A call that waited for a yes is over, one way or the other.
+    pub(super) fn replaced(&self, record: &CallRecord) {
+        self.handle.replaced(record);
+    }
+
+    /// The store has it: calls that wait wait there.
+    pub(super) fn has_left(&self) -> bool {
+        self.left.get()
     }
 
     pub(super) fn let_go(&self, call: u32) {
@@ -244,6 +284,7 @@ impl Desk {
             Ok(sequence) => {
                 tracing::info!(run = self.handle.id, sequence, "parked");
                 self.parked.set(sequence);
+                self.left.set(true);
                 self.handle.is_gone();
                 self.runs.forget(&self.handle);
                 Ok(true)
@@ -270,7 +311,8 @@ impl Desk {
         let paused_ms = self.paused().saturating_sub(this).as_secs_f64() * 1_000.0;
         let since_ms = now_ms() - this.as_secs_f64() * 1_000.0;
         let tape = self.tape.as_ref().map(|tape| tape.reel());
-        Stand { asks, calls: calls.to_vec(), usage: pause.usage, paused_ms, since_ms, tape }
+        let held = asks.iter().filter_map(|ask| Some((ask.call, self.handle.held(ask.call)?))).collect();
+        Stand { asks, held, calls: calls.to_vec(), usage: pause.usage, paused_ms, since_ms, tape }
     }
 
     fn packed(
@@ -318,7 +360,7 @@ impl Taken {
     /// As with the tenant's own tools, arguments that do not fit are no matter of who may call what.
     pub(super) fn record(&self, ask: &Ask) -> CallRecord {
         let verdict = match self {
-            Taken::Waits(_) => Verdict::Hold,
+            Taken::Waits(_) | Taken::Held(_) => Verdict::Hold,
             Taken::Refused(_) => Verdict::Allow,
         };
         CallRecord { verdict, ..CallRecord::new(ask) }

@@ -3,51 +3,16 @@
 //! caller answers calls.
 //! Security boundary: no. It waits; limits of waiting are held here, all others in the isolate.
 
-use super::desk::{Desk, Pause, Taken};
+use super::answers::{Came, Done, Note, Outside, answer, external};
+use super::desk::{Desk, Pause};
 use super::exchange::Exchange;
-use super::object::{CallRecord, RunUsage, Verdict};
-use crate::bridge::{DoorError, Part, Session};
-use crate::isolate::{Answer, Ask, AskKind, EXCHANGE, Engine, Isolate, Outcome, Rejection, Step};
-use crate::tape::Recorder;
+use super::object::CallRecord;
+use crate::bridge::{DoorError, Held};
+use crate::isolate::{Ask, AskKind, Isolate, Outcome, Step, Turn};
 use futures::future::{AbortHandle, Abortable, LocalBoxFuture};
 use futures::stream::{FuturesUnordered, StreamExt};
-use mayfly_schemas::limits::Limits;
 use std::collections::HashMap;
-use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// What one ask came to: its answer, and what the list of calls learns from it.
-type Done = Result<(Answer, Note), DoorError>;
-
-enum Note {
-    Nothing,
-    Call(CallRecord),
-    /// Bytes of a body, after the call's record was made: received in all, and sent now.
-    Moved {
-        call: u32,
-        bytes_in: Option<u64>,
-        bytes_out: u64,
-    },
-    /// The caller has answered, this long after it was asked.
-    Said {
-        call: u32,
-        ms: f64,
-    },
-}
-
-/// Everything outside that answers asks.
-#[derive(Clone)]
-pub(super) struct Outside {
-    pub engine: Arc<Engine>,
-    pub session: Session,
-    pub exchange: Option<Rc<Exchange>>,
-    pub desk: Option<Rc<Desk>>,
-    pub limits: Limits,
-    /// Of the run's beginning.
-    pub usage: RunUsage,
-    pub tape: Option<Rc<Recorder>>,
-}
 
 struct Waiting {
     asks: FuturesUnordered<LocalBoxFuture<'static, (u32, Option<Done>)>>,
@@ -124,7 +89,14 @@ pub(super) async fn drive(
                 }));
             }
         };
-        let (answer, note) = (*done)?;
+        let (answer, note) = match (*done)? {
+            Came::Answered(answer, note) => (answer, note),
+            Came::Held(ask, held, record) => {
+                waiting.hold(ask, held, record, calls);
+                step = Step::Waiting(Turn { asks: Vec::new(), cancelled: Vec::new() });
+                continue;
+            }
+        };
         note.enter(calls);
         tell(desk.as_deref(), isolate, calls);
         let at_ms = began.elapsed().as_secs_f64() * 1000.0;
@@ -153,26 +125,6 @@ async fn gone(exchange: Option<&Exchange>) {
     }
 }
 
-impl Note {
-    fn enter(self, calls: &mut Vec<CallRecord>) {
-        match self {
-            Note::Nothing => {}
-            Note::Call(record) => calls.push(record),
-            Note::Moved { call, bytes_in, bytes_out } => {
-                if let Some(record) = calls.iter_mut().rev().find(|record| record.call == call) {
-                    record.bytes_in = bytes_in.unwrap_or(record.bytes_in);
-                    record.bytes_out += bytes_out;
-                }
-            }
-            Note::Said { call, ms } => {
-                if let Some(record) = calls.iter_mut().rev().find(|record| record.call == call) {
-                    (record.verdict, record.ms) = (Verdict::Allow, ms);
-                }
-            }
-        }
-    }
-}
-
 impl Waiting {
     /// Gives the CPU that the host spent on it.
     fn add(&mut self, ask: Ask, calls: &mut Vec<CallRecord>) -> Duration {
@@ -187,7 +139,7 @@ impl Waiting {
                 calls.push(taken.record(&ask));
             }
             self.external.insert(number, ask.clone());
-            let abortable = Abortable::new(external(ask, taken, desk), registration);
+            let abortable = Abortable::new(external(ask, taken, desk, self.outside.clone()), registration);
             self.asks.push(Box::pin(async move { (number, abortable.await.ok()) }));
             return spent;
         }
@@ -197,6 +149,18 @@ impl Waiting {
         let abortable = Abortable::new(answer(ask, self.outside.clone()), registration);
         self.asks.push(Box::pin(async move { (number, abortable.await.ok()) }));
         Duration::ZERO
+    }
+
+    /// A call that the bridge has not sent waits for somebody who says yes.
+    fn hold(&mut self, ask: Ask, held: Held, record: CallRecord, calls: &mut Vec<CallRecord>) {
+        let Some(desk) = self.outside.desk.clone() else { return };
+        let (number, taken) = (ask.number, desk.hold(&ask, held));
+        Note::Call(record).enter(calls);
+        let (handle, registration) = AbortHandle::new_pair();
+        self.handles.insert(number, (ask.call, handle));
+        self.external.insert(number, ask.clone());
+        let abortable = Abortable::new(external(ask, taken, desk, self.outside.clone()), registration);
+        self.asks.push(Box::pin(async move { (number, abortable.await.ok()) }));
     }
 
     /// Drops the future, and with it the call in the bridge; or the stream of an answered call.
@@ -264,67 +228,4 @@ impl Waiting {
             }
         }
     }
-}
-
-/// A call that the run's caller answers.
-async fn external(ask: Ask, taken: Taken, desk: Rc<Desk>) -> Done {
-    let (began, call) = (Instant::now(), ask.call);
-    let AskKind::Call { tool, .. } = ask.kind else { return Ok((refused("no call of a tool"), Note::Nothing)) };
-    match taken {
-        Taken::Refused(rejection) => Ok((Answer::Rejected(rejection), Note::Nothing)),
-        Taken::Waits(said) => {
-            // Whoever held the other end has ended the run.
-            let said = said.await.unwrap_or_else(|_| Err("the run has ended".to_owned()));
-            let ms = began.elapsed().as_secs_f64() * 1000.0;
-            Ok((desk.answer(call, &tool, said, ms), Note::Said { call, ms }))
-        }
-    }
-}
-
-async fn answer(ask: Ask, outside: Outside) -> Done {
-    let Outside { session, exchange, limits, .. } = outside;
-    match ask.kind {
-        AskKind::Timer { delay_ms } => {
-            let delay = Duration::try_from_secs_f64(delay_ms.max(0.0) / 1000.0).unwrap_or(Duration::MAX / 4);
-            tokio::time::sleep(delay).await;
-            Ok((Answer::nothing(), Note::Nothing))
-        }
-        AskKind::Read { stream: EXCHANGE } => {
-            Ok((of_exchange(exchange, |exchange| exchange.read()).await, Note::Nothing))
-        }
-        AskKind::Write { stream: EXCHANGE, end, bytes } => {
-            Ok((of_exchange(exchange, |exchange| exchange.write(bytes, end)).await, Note::Nothing))
-        }
-        AskKind::Read { stream } => Ok(match session.read(stream).await? {
-            Part::Bytes { call, bytes, end, bytes_in } => {
-                (Answer::part(bytes, end), Note::Moved { call, bytes_in: Some(bytes_in), bytes_out: 0 })
-            }
-            Part::Broken(rejection) => (Answer::Rejected(rejection), Note::Nothing),
-        }),
-        AskKind::Write { stream, end, bytes } => {
-            let bytes_out = bytes.len() as u64;
-            Ok(match session.upload(stream, &bytes, end).await? {
-                Some(call) => (Answer::nothing(), Note::Moved { call, bytes_in: None, bytes_out }),
-                None => (refused("the call takes no more of its body"), Note::Nothing),
-            })
-        }
-        AskKind::Fetch { .. } | AskKind::Call { .. } => {
-            let (answer, record) = session.perform(&ask, &limits).await?;
-            Ok((answer, Note::Call(record)))
-        }
-    }
-}
-
-async fn of_exchange<F: Future<Output = Answer>>(
-    exchange: Option<Rc<Exchange>>,
-    work: impl FnOnce(Rc<Exchange>) -> F,
-) -> Answer {
-    match exchange {
-        Some(exchange) => work(exchange).await,
-        None => refused("this run answers no HTTP request"),
-    }
-}
-
-fn refused(message: &str) -> Answer {
-    Answer::Rejected(Rejection { name: "TypeError", message: message.to_owned(), ..Rejection::default() })
 }

@@ -2,8 +2,9 @@
 //! May touch: the program cache, one isolate, one session.
 //! Security boundary: no.
 
+use super::answers::Outside;
 use super::desk::Desk;
-use super::drive::{Left, Outside, drive, ended};
+use super::drive::{Left, drive, ended};
 use super::exchange::Exchange;
 use super::object::{CallRecord, RunObject, RunUsage};
 use super::parked::Kept;

@@ -1,10 +1,10 @@
-//! In: the tools that the caller of a run answers itself, as it declares them. Out: whether a call is one of them, and
-//! whether its arguments fit.
+//! In: the tools that the caller of a run answers itself, as it declares them. Out: whether a call is one of them, whether its
+//! arguments and its outcome fit, and its types.
 //! May touch: nothing.
-//! Security boundary: yes. Names and schemas are the client's, arguments the guest's; `mayfly-catalogue` bounds what holding
+//! Security boundary: yes. Names, schemas and outcomes are the client's, arguments the guest's; `mayfly-catalogue` bounds what holding
 //! the one against the other costs.
 
-use mayfly_catalogue::{McpTool, Source, check};
+use mayfly_catalogue::{ArgumentError, McpTool, Source, Tool, check, check_result, members};
 use mayfly_schemas::limits::{EXTERNAL_BYTES_MAX, EXTERNAL_NAME_BYTES_MAX, EXTERNAL_TOOLS_MAX};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -25,9 +25,16 @@ pub struct ExternalAsked {
 /// The external tools of one run.
 #[derive(Debug, Default)]
 pub struct Externals {
-    /// By name; the place of its schema in `schemas`, where it has one.
-    tools: BTreeMap<Box<str>, Option<usize>>,
+    /// By name; places are those of their schemas in `schemas`.
+    tools: BTreeMap<Box<str>, Place>,
     schemas: Option<Source>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    at: usize,
+    /// Whether its arguments are described: otherwise any will do.
+    has_input: bool,
 }
 
 /// Names that the guest's `tools` answers itself, because the language asks every object for them.
@@ -49,21 +56,36 @@ impl Externals {
         let (mut tools, mut schemas) = (BTreeMap::new(), Vec::new());
         for (at, tool) in asked.into_iter().enumerate() {
             check_name(&tool.name, sets).map_err(|why| format!("`external[{at}].name`: {why}"))?;
-            let schema = tool.schema().map_err(|why| format!("`external[{at}].input_schema`: {why}"))?;
-            let place = schema.map(|schema| {
-                schemas.push(McpTool { name: numbered(schemas.len()), input_schema: schema, ..McpTool::default() });
-                schemas.len() - 1
+            let input = schema(&tool.input_schema).map_err(|why| format!("`external[{at}].input_schema`: {why}"))?;
+            let output_schema =
+                schema(&tool.output_schema).map_err(|why| format!("`external[{at}].output_schema`: {why}"))?;
+            let has_input = input.is_some();
+            schemas.push(McpTool {
+                name: numbered(at),
+                description: Some(tool.description),
+                input_schema: input.unwrap_or_else(|| json!({})),
+                output_schema,
+                ..McpTool::default()
             });
-            if tools.insert(Box::from(tool.name.as_str()), place).is_some() {
+            if tools.insert(Box::from(tool.name.as_str()), Place { at, has_input }).is_some() {
                 return Err(format!("`external[{at}].name`: `{}` is there twice", tool.name));
             }
         }
         one_inside_the_other(&tools)?;
         let schemas = match schemas.is_empty() {
             true => None,
-            false => Some(Source::mcp("external", &schemas).map_err(|error| format!("`external`: {error}"))?),
+            false => Some(Source::mcp(source_name(sets), &schemas).map_err(|error| format!("`external`: {error}"))?),
         };
-        Ok(Externals { tools, schemas })
+        let externals = Externals { tools, schemas };
+        let lost = externals.tools.values().find(|place| externals.tool(**place).is_none());
+        match lost {
+            None => Ok(externals),
+            Some(Place { at, .. }) => {
+                let why = externals.schemas.iter().flat_map(Source::warnings).next();
+                let why = why.map_or("its schemas cannot be used", String::as_str);
+                Err(format!("`external[{at}]`: {why}"))
+            }
+        }
     }
 
     pub fn has(&self, name: &str) -> bool {
@@ -81,14 +103,60 @@ impl Externals {
 
     /// What is wrong with the arguments of a call, in words to repair them by.
     pub fn check(&self, name: &str, args: &str) -> Result<(), String> {
-        let Some(place) = self.tools.get(name).copied().flatten() else { return Ok(()) };
-        let path = format!("external.{}", numbered(place));
-        let tool = self.schemas.iter().flat_map(Source::tools).find(|tool| *tool.path == *path);
-        let Some(tool) = tool else {
-            return Err(format!("{name}: cannot be called, its input schema could not be read"));
-        };
+        let Some(place) = self.tools.get(name).filter(|place| place.has_input) else { return Ok(()) };
+        let Some(tool) = self.tool(*place) else { return Ok(()) };
         let args: Value = serde_json::from_str(args).map_err(|error| format!("{name}: the arguments: {error}"))?;
-        check(tool, &args).map_err(|error| format!("{name}: {}", error.problems.join("; ")))
+        check(tool, &args).map_err(|error| format!("{name}: {}", problems(&error)))
+    }
+
+    /// What is wrong with the outcome that the caller gives a call, likewise.
+    pub fn check_outcome(&self, name: &str, value: &str) -> Result<(), String> {
+        let Some(tool) = self.tools.get(name).and_then(|place| self.tool(*place)) else { return Ok(()) };
+        if tool.output_schema().is_none() {
+            return Ok(());
+        }
+        let value: Value = serde_json::from_str(value).map_err(|error| error.to_string())?;
+        check_result(tool, &value).map_err(|error| problems(&error))
+    }
+
+    /// TypeScript for a checker that has an interface `Tools`: its further members, and the globals that lead to them.
+    pub fn declarations(&self) -> String {
+        let Some(source) = &self.schemas else { return String::new() };
+        let named = self.tools.iter().filter_map(|(name, place)| Some((&**name, self.tool(*place)?)));
+        let mut text = members(source, "Tools", &named.collect::<Vec<_>>());
+        for global in self.globals() {
+            text.push_str(&format!("declare const {global}: typeof tools.{global};\n"));
+        }
+        text
+    }
+
+    fn tool(&self, place: Place) -> Option<&Tool> {
+        let name = numbered(place.at);
+        self.schemas.iter().flat_map(Source::tools).find(|tool| tool.path.rsplit('.').next() == Some(&name))
+    }
+}
+
+fn problems(error: &ArgumentError) -> String {
+    error.problems.join("; ")
+}
+
+/// `true` says nothing, `false` that nothing fits.
+fn schema(asked: &Option<Box<RawValue>>) -> Result<Option<Value>, String> {
+    let Some(schema) = asked else { return Ok(None) };
+    match serde_json::from_str(schema.get()) {
+        Ok(Value::Bool(true)) => Ok(None),
+        Ok(Value::Bool(false)) => Ok(Some(json!({ "not": {} }))),
+        Ok(schema @ Value::Object(_)) => Ok(Some(schema)),
+        Ok(_) => Err("is no JSON schema: give an object, or leave it out".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// The namespace of types that the schemas share: none that a set of the tenant's has.
+fn source_name(sets: &str) -> &'static str {
+    match sets.split_ascii_whitespace().any(|set| set == "external") {
+        true => "external_",
+        false => "external",
     }
 }
 
@@ -97,18 +165,6 @@ impl ExternalAsked {
         let schemas = [&self.input_schema, &self.output_schema];
         let schemas: usize = schemas.into_iter().flatten().map(|schema| schema.get().len()).sum();
         self.name.len() + self.description.len() + schemas
-    }
-
-    /// `true` says nothing, `false` that nothing fits.
-    fn schema(&self) -> Result<Option<Value>, String> {
-        let Some(schema) = &self.input_schema else { return Ok(None) };
-        match serde_json::from_str(schema.get()) {
-            Ok(Value::Bool(true)) => Ok(None),
-            Ok(Value::Bool(false)) => Ok(Some(json!({ "not": {} }))),
-            Ok(schema @ Value::Object(_)) => Ok(Some(schema)),
-            Ok(_) => Err("is no JSON schema: give an object, or leave it out".to_owned()),
-            Err(error) => Err(error.to_string()),
-        }
     }
 }
 
@@ -143,7 +199,7 @@ fn is_identifier(text: &str) -> bool {
 }
 
 /// A tool that is a group as well has no declaration, and is mostly a slip.
-fn one_inside_the_other(tools: &BTreeMap<Box<str>, Option<usize>>) -> Result<(), String> {
+fn one_inside_the_other(tools: &BTreeMap<Box<str>, Place>) -> Result<(), String> {
     for name in tools.keys() {
         let groups = name.match_indices('.').filter_map(|(at, _)| name.get(..at));
         if let Some(group) = groups.into_iter().find(|group| tools.contains_key(*group)) {
@@ -206,5 +262,52 @@ mod tests {
         );
         let deep = format!("{}1{}", r#"{"id":"#.repeat(500), "}".repeat(500));
         assert!(tools.check("get_one", &deep).unwrap_err().starts_with("get_one: "));
+    }
+
+    #[test]
+    fn outcomes_are_held_against_their_schema() {
+        let order = json!({ "type": "object", "required": ["id"], "properties": { "id": { "type": "integer" } } });
+        let tools = read(json!([
+            { "name": "free" }, { "name": "none", "output_schema": false },
+            { "name": "list", "output_schema": { "type": "array", "items": order } },
+        ]))
+        .unwrap();
+        assert_eq!(tools.check_outcome("free", "5"), Ok(()));
+        assert!(tools.check_outcome("none", "5").is_err());
+        assert_eq!(tools.check_outcome("list", r#"[{"id":1}]"#), Ok(()));
+        assert_eq!(
+            tools.check_outcome("list", r#"[{"id":1},{"id":"x"}]"#),
+            Err(r#"[1].id must be a whole number, got "x""#.into())
+        );
+        assert_eq!(tools.check_outcome("list", "5"), Err("the result must be an array, got 5".into()));
+    }
+
+    #[test]
+    fn types_are_members_of_the_tools_and_globals() {
+        let input = json!({ "type": "object", "required": ["id"], "properties": { "id": { "type": "integer" } } });
+        let tools = read(json!([
+            { "name": "crm.find_one", "description": "Finds */ one", "input_schema": input,
+              "output_schema": { "type": "object", "properties": { "name": { "type": "string" } } } },
+            { "name": "ask" },
+        ]))
+        .unwrap();
+        let text = tools.declarations();
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        assert_eq!(
+            lines,
+            [
+                "interface Tools {",
+                "ask(input?: unknown): Promise<unknown>;",
+                "crm: {",
+                r"/** Finds *\/ one */",
+                "find_one(input: { id: number }): Promise<{ name?: string }>;",
+                "};",
+                "}",
+                "declare const ask: typeof tools.ask;",
+                "declare const crm: typeof tools.crm;",
+            ],
+            "{text}"
+        );
+        assert_eq!(Externals::default().declarations(), "");
     }
 }

@@ -3,9 +3,12 @@
 //! Security boundary: yes. An outcome is taken once, for a call that waits, and only while the run is paused.
 
 pub(super) mod parking;
+mod resuming;
 
-use super::object::{PendingCall, PendingReason, RunObject, RunStatus, RunUsage, Verdict};
-use super::told::{Event, New, NotResumed, Outcomes, Said, Stop};
+use super::external::Externals;
+use super::object::{CallRecord, PendingCall, PendingReason, RunObject, RunStatus, RunUsage, Verdict};
+use super::told::{Event, New, NotResumed, Said, Stop};
+use crate::bridge::Held;
 use crate::isolate::{Logs, Usage};
 use bytes::Bytes;
 use mayfly_schemas::limits::EXTERNAL_ARGS_BYTES_MAX;
@@ -26,6 +29,7 @@ pub struct RunHandle {
     pub created_at_ms: u64,
     detached: bool,
     outcome_bytes_max: u64,
+    external: Arc<Externals>,
     began: Instant,
     ending: CancellationToken,
     sent_away: CancellationToken,
@@ -58,13 +62,15 @@ struct State {
 struct Waiting {
     tool: String,
     args: Box<RawValue>,
+    /// The request that somebody has to say yes to; otherwise the caller answers itself.
+    held: Option<Held>,
     since: Instant,
     answer: oneshot::Sender<Said>,
 }
 
 impl RunHandle {
     pub(super) fn new(new: New<'_>) -> RunHandle {
-        let New { id, tenant, script, detached, outcome_bytes_max } = new;
+        let New { id, tenant, script, detached, outcome_bytes_max, external } = new;
         let state = State {
             status: RunStatus::Running,
             waiting: BTreeMap::new(),
@@ -85,6 +91,7 @@ impl RunHandle {
             created_at_ms: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64,
             detached,
             outcome_bytes_max,
+            external,
             began: Instant::now(),
             ending: CancellationToken::new(),
             sent_away: CancellationToken::new(),
@@ -114,54 +121,6 @@ impl RunHandle {
             state.watchers.push(watcher);
         }
         stop
-    }
-
-    /// Takes outcomes for calls that wait, all or none of them, and lets the run go on. Gives its next stop, and how many
-    /// events there were before. No call waits for a decision so far: each of `decisions` is a mistake.
-    pub fn resume(
-        &self,
-        decisions: &[u32],
-        outcomes: &mut Outcomes,
-    ) -> Result<(oneshot::Receiver<Stop>, usize), NotResumed> {
-        let mut state = self.state();
-        if *self.whereabouts.borrow() != Whereabouts::Here {
-            return Err(NotResumed::Leaving);
-        }
-        if state.status != RunStatus::Paused {
-            return Err(NotResumed::Is(state.status));
-        }
-        if let Some(call) = decisions.first() {
-            return Err(match state.waiting.contains_key(call) {
-                true => NotResumed::NoDecision { place: 0, call: *call },
-                false => state.unknown(0, *call),
-            });
-        }
-        if outcomes.is_empty() {
-            return Err(NotResumed::Nothing);
-        }
-        for (place, (call, said)) in outcomes.iter().enumerate() {
-            let bytes = said.as_ref().map_or(0, |value| value.get().len());
-            if bytes as u64 > self.outcome_bytes_max {
-                return Err(NotResumed::TooLarge { place, bytes, limit: self.outcome_bytes_max });
-            }
-            if !state.waiting.contains_key(call) {
-                return Err(state.unknown(place, *call));
-            }
-            if outcomes.iter().take(place).any(|(before, _)| before == call) {
-                return Err(NotResumed::Twice { place, call: *call });
-            }
-        }
-        let (watcher, stop) = oneshot::channel();
-        state.watchers.push(watcher);
-        state.status = RunStatus::Running;
-        state.json = None;
-        for (call, said) in std::mem::take(outcomes) {
-            if let Some(waiting) = state.release(call) {
-                // Nobody is there to take it when the run is being cancelled just now.
-                let _ = waiting.answer.send(said);
-            }
-        }
-        Ok((stop, state.events.len()))
     }
 
     /// Ends the run where it stands. The first reason counts.
@@ -262,8 +221,14 @@ impl RunHandle {
         }
     }
 
-    /// A call waits for the caller from now on.
-    pub(super) fn hold(&self, call: u32, tool: &str, args: &str) -> Result<oneshot::Receiver<Said>, String> {
+    /// A call waits for the caller from now on; with `held`, for somebody who says yes.
+    pub(super) fn hold(
+        &self,
+        call: u32,
+        tool: &str,
+        args: &str,
+        held: Option<Held>,
+    ) -> Result<oneshot::Receiver<Said>, String> {
         let args = RawValue::from_string(args.to_owned()).map_err(|_| "the arguments are no JSON".to_owned())?;
         let mut state = self.state();
         let bytes = state.args_bytes.saturating_add(args.get().len());
@@ -274,13 +239,25 @@ impl RunHandle {
         }
         state.args_bytes = bytes;
         let (answer, said) = oneshot::channel();
-        state.waiting.insert(call, Waiting { tool: tool.to_owned(), args, since: Instant::now(), answer });
+        state.waiting.insert(call, Waiting { tool: tool.to_owned(), args, held, since: Instant::now(), answer });
         Ok(said)
     }
 
     /// The script does not wait for this call any more.
     pub(super) fn let_go(&self, call: u32) {
         self.state().release(call);
+    }
+
+    /// A call that was held has been sent, or never will be: this is what is told of it.
+    pub(super) fn replaced(&self, record: &CallRecord) {
+        let mut state = self.state();
+        for event in Arc::make_mut(&mut state.events) {
+            if let Event::Call(known) = event
+                && known.call == record.call
+            {
+                *known = record.clone();
+            }
+        }
     }
 
     /// A call has its outcome.
@@ -302,7 +279,11 @@ impl RunHandle {
         let pending = state.waiting.iter().map(|(call, waiting)| {
             let ms = waiting.since.elapsed().as_secs_f64() * 1000.0;
             let (tool, args) = (waiting.tool.clone(), waiting.args.clone());
-            (PendingCall { call: *call, tool, args, reason: PendingReason::External }, ms)
+            let (reason, request) = match &waiting.held {
+                None => (PendingReason::External, None),
+                Some(held) => (PendingReason::Approval, Some(held.clone())),
+            };
+            (PendingCall { call: *call, tool, args, reason, request }, ms)
         });
         pending.collect()
     }

@@ -2,6 +2,7 @@
 //! May touch: one isolate, and the bridge through its session.
 //! Security boundary: no; the isolate and the bridge are. This room owns the waiting: timers, wall clock, calls.
 
+mod answers;
 mod checked;
 mod desk;
 mod drive;
@@ -24,4 +25,4 @@ pub use handle::RunHandle;
 pub use object::{CallRecord, PendingCall, PendingReason, RunObject, RunStatus, RunUsage, Verdict};
 pub use parked::{Belongings, Kept};
 pub use shelf::Runs;
-pub use told::{Event, New, NotResumed, Outcomes, Said, Stop};
+pub use told::{Event, New, NotResumed, Said, Sayings, Stop};

@@ -2,6 +2,7 @@
 //! May touch: nothing.
 //! Security boundary: no.
 
+use crate::bridge::Held;
 use crate::isolate::{Ask, AskKind, LogLine, Logs, Outcome, RunError, Usage};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -51,6 +52,9 @@ pub struct PendingCall {
     pub tool: String,
     pub args: Box<RawValue>,
     pub reason: PendingReason,
+    /// The request as it will be sent, where somebody has to say yes to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<Held>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -58,6 +62,8 @@ pub struct PendingCall {
 pub enum PendingReason {
     /// The caller itself answers it.
     External,
+    /// Somebody has to say yes before it is sent.
+    Approval,
 }
 
 /// What a run used, and how long its beginning took.

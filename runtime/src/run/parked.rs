@@ -8,11 +8,12 @@ use super::handle::parking::Before;
 use super::object::{CallRecord, RunUsage};
 use super::shelf::Runs;
 use super::told::{Event, New};
-use crate::bridge::ParkedRun;
+use crate::bridge::{Held, ParkedRun};
 use crate::isolate::{Ask, Engine, ErrorKind, Image, ImageError, Isolate, Program, RunError};
 use crate::prepare::{ModuleText, Script};
 use crate::tape::Reel;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -37,6 +38,9 @@ pub struct Belongings {
 pub struct Stand {
     /// What it waits for.
     pub asks: Vec<Ask>,
+    /// Requests among them that wait for a yes, by their calls.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub held: BTreeMap<u32, Held>,
     pub calls: Vec<CallRecord>,
     pub usage: RunUsage,
     /// How long it was paused before this pause, and when this one began.
@@ -108,9 +112,9 @@ impl Kept {
     }
 
     /// The run as it is looked up by those who ask about it. It is about to be paused again.
-    pub fn handle(&self, runs: &Runs, tenant: &str, began: Instant) -> Arc<RunHandle> {
+    pub fn handle(&self, runs: &Runs, tenant: &str, external: Arc<Externals>, began: Instant) -> Arc<RunHandle> {
         let Belongings { detached, outcome_bytes_max, .. } = self.belongings;
-        let new = New { id: &self.id, tenant, script: self.script.clone(), detached, outcome_bytes_max };
+        let new = New { id: &self.id, tenant, script: self.script.clone(), detached, outcome_bytes_max, external };
         let logs = self.image.log_lines().iter().cloned().map(Event::Log);
         let events = logs.chain(self.stand.calls.iter().cloned().map(Event::Call)).chain([Event::Stop]).collect();
         let Stand { paused_ms, since_ms, .. } = self.stand;

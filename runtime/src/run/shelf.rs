@@ -244,12 +244,12 @@ impl Drop for Place {
 mod tests {
     use super::*;
     use crate::isolate::{Logs, Usage};
-    use crate::run::{NotResumed, RunStatus, RunUsage};
+    use crate::run::{NotResumed, RunStatus, RunUsage, Said};
 
     const PAUSES: Pauses = Pauses { park_after_ms: 1_000, pause_ms: 1_000 };
 
     fn begin(runs: &Runs, tenant: &str, id: &str) -> Arc<RunHandle> {
-        runs.begin(New { id, tenant, script: None, detached: false, outcome_bytes_max: 100 })
+        runs.begin(New { id, tenant, script: None, detached: false, outcome_bytes_max: 100, external: Arc::default() })
     }
 
     fn object(id: &str, status: RunStatus, bytes: usize) -> RunObject {
@@ -337,15 +337,15 @@ mod tests {
     fn a_run_that_does_not_wait_takes_nothing() {
         let runs = Runs::new(PAUSES);
         let handle = begin(&runs, "acme", "run_0");
-        let mut said = handle.hold(1, "ask", "{}").unwrap();
-        let outcome = || vec![(1, Ok(serde_json::value::to_raw_value(&1).unwrap()))];
-        assert_eq!(handle.resume(&[], &mut outcome()).err(), Some(NotResumed::Is(RunStatus::Running)));
+        let mut said = handle.hold(1, "ask", "{}", None).unwrap();
+        let outcome = || vec![(1, Said::Value(serde_json::value::to_raw_value(&1).unwrap()))];
+        assert_eq!(handle.resume(&mut outcome()).err(), Some(NotResumed::Is(RunStatus::Running)));
         handle.stop(object("run_0", RunStatus::Paused, 1));
-        assert!(handle.resume(&[], &mut outcome()).is_ok());
-        assert_eq!(said.try_recv().unwrap().unwrap().get(), "1");
-        assert_eq!(handle.resume(&[], &mut outcome()).err(), Some(NotResumed::Is(RunStatus::Running)));
+        assert!(handle.resume(&mut outcome()).is_ok());
+        assert!(matches!(said.try_recv(), Ok(Said::Value(value)) if value.get() == "1"));
+        assert_eq!(handle.resume(&mut outcome()).err(), Some(NotResumed::Is(RunStatus::Running)));
         handle.stop(object("run_0", RunStatus::Paused, 1));
         let waiting = Vec::new();
-        assert_eq!(handle.resume(&[], &mut outcome()).err(), Some(NotResumed::Unknown { place: 0, call: 1, waiting }));
+        assert_eq!(handle.resume(&mut outcome()).err(), Some(NotResumed::Unknown { place: 0, call: 1, waiting }));
     }
 }

@@ -2,6 +2,7 @@
 //! May touch: nothing.
 //! Security boundary: no.
 
+use super::external::Externals;
 use super::object::{CallRecord, RunObject, RunStatus};
 use crate::isolate::LogLine;
 use bytes::Bytes;
@@ -10,6 +11,8 @@ use std::sync::Arc;
 
 /// What is known of a run when it begins.
 pub struct New<'a> {
+    /// Tools that the caller answers.
+    pub external: Arc<Externals>,
     pub id: &'a str,
     pub tenant: &'a str,
     pub script: Option<String>,
@@ -19,8 +22,25 @@ pub struct New<'a> {
     pub outcome_bytes_max: u64,
 }
 
-/// What a caller says to one of its calls: the result as JSON, or what went wrong.
-pub type Said = Result<Box<RawValue>, String>;
+/// What is said to a call that waits.
+#[derive(Clone, Debug)]
+pub enum Said {
+    /// Of a caller's own tool: its result, as JSON.
+    Value(Box<RawValue>),
+    /// Likewise: what went wrong.
+    Error(String),
+    /// Of a call that was held: it may be sent.
+    Approved,
+    /// It may not, perhaps for this reason.
+    Rejected(Option<String>),
+}
+
+impl Said {
+    /// Whether this is a decision, and not an outcome.
+    pub fn decides(&self) -> bool {
+        matches!(self, Said::Approved | Said::Rejected(_))
+    }
+}
 
 /// What a stream of events tells.
 #[derive(Clone, Debug)]
@@ -41,10 +61,10 @@ pub struct Stop {
     pub events: Arc<Vec<Event>>,
 }
 
-/// One list of a request to go on, read: `call`, and what is said to it.
-pub type Outcomes = Vec<(u32, Said)>;
+/// What a request to go on says, decisions before outcomes: `call`, and what is said to it.
+pub type Sayings = Vec<(u32, Said)>;
 
-/// Why a run does not go on; `place` counts decisions, then outcomes.
+/// Why a run does not go on; `place` is one in `Sayings`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotResumed {
     Is(RunStatus),
@@ -55,6 +75,16 @@ pub enum NotResumed {
     NoDecision {
         place: usize,
         call: u32,
+    },
+    /// The call waits for a decision.
+    NoOutcome {
+        place: usize,
+        call: u32,
+    },
+    /// The outcome is not what its tool gives.
+    Unfit {
+        place: usize,
+        why: String,
     },
     /// No such call waits; these do.
     Unknown {

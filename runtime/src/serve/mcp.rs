@@ -134,7 +134,7 @@ async fn perform(local: &Rc<Local>, caller: &Caller, call: Call) -> Result<Value
 }
 
 fn runs_caller<'a>(local: &'a Rc<Local>, caller: &'a Caller) -> runs::Caller<'a> {
-    runs::Caller { local, token: caller.token.clone(), request_id: &caller.request_id }
+    runs::Caller { local, token: caller.token.clone(), request_id: &caller.request_id, by_model: true }
 }
 
 /// What the model itself can do better, it is told; everything else is for its client.

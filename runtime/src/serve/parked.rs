@@ -144,13 +144,14 @@ impl Lying {
         let read = Kept::read(run).and_then(|kept| {
             let externals = kept.belongings.externals();
             let why = |why| RunError::new(ErrorKind::Internal, "InternalError", why);
-            Ok((externals.map_err(why)?, kept))
+            Ok((Arc::new(externals.map_err(why)?), kept))
         });
         let (externals, mut kept) = match read {
             Ok(read) => read,
             Err(error) => {
                 let (id, script) = (head.run.as_str(), head.script.clone());
-                let new = New { id, tenant: &tenant, script, detached: true, outcome_bytes_max: 0 };
+                let external = Arc::default();
+                let new = New { id, tenant: &tenant, script, detached: true, outcome_bytes_max: 0, external };
                 let handle = runs.begin(new);
                 drop(Ending::failed(runs, handle.clone(), error));
                 forget(&session, id).await;
@@ -158,7 +159,7 @@ impl Lying {
             }
         };
         let began = kept.began();
-        let handle = kept.handle(&runs, &tenant, began);
+        let handle = kept.handle(&runs, &tenant, externals.clone(), began);
         let desk = Desk::new(handle.clone(), runs.clone(), externals, kept.belongings.clone());
         let desk = Rc::new(desk.back_again(&mut kept));
         let (own, paused) = (caller.local.clone(), handle.next_stop());

@@ -5,7 +5,7 @@
 use super::parked::Found;
 use super::runs::{Caller, Going, Power};
 use crate::respond::{self, Problem};
-use crate::run::{NotResumed, Outcomes};
+use crate::run::{NotResumed, RunHandle, Said as Answer, Sayings};
 use mayfly_schemas::limits::EXTERNAL_ERROR_BYTES_MAX;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -33,8 +33,9 @@ struct Answered {
 #[serde(deny_unknown_fields)]
 struct Decision {
     call: u32,
-    #[allow(dead_code)] // Read where calls wait for approval; so far none does.
     approve: bool,
+    /// Why not, for the script.
+    reason: Option<String>,
 }
 
 /// `null` is a value, and not the same as none.
@@ -55,7 +56,14 @@ pub(super) async fn go_on(
         Found::Parked(_) => caller.here(id).await?,
     };
     loop {
-        match handle.resume(&said.decisions, &mut said.outcomes) {
+        let resumed = match handle.examine(&said.sayings) {
+            Ok(()) => {
+                decide(caller, &handle, &said.sayings).await?;
+                handle.resume(&mut said.sayings)
+            }
+            Err(why) => Err(why),
+        };
+        match resumed {
             Ok((stop, seen)) => return Ok(Going::new(handle, stop, seen)),
             // It is on its way to the store: it is found there, or here again.
             Err(NotResumed::Leaving) => handle = caller.here(id).await?,
@@ -64,25 +72,39 @@ pub(super) async fn go_on(
     }
 }
 
+/// The bridge is told who has decided what: it lets nothing go that nobody has said yes to.
+async fn decide(caller: &Caller<'_>, handle: &RunHandle, sayings: &Sayings) -> Result<(), Problem> {
+    for (call, said) in sayings.iter().filter(|(_, said)| said.decides()) {
+        // None: somebody else was quicker, which is told when nothing is left to say.
+        let Some(held) = handle.held(*call) else { continue };
+        let (parked, _) = caller.tenant(Power::Act).await?;
+        parked.decide(&handle.id, *call, &held, matches!(said, Answer::Approved), caller.by_model).await?;
+    }
+    Ok(())
+}
+
 /// What is said, and the fields of the request where each of it stands.
 struct Read {
-    decisions: Vec<u32>,
-    outcomes: Outcomes,
+    sayings: Sayings,
     places: Vec<String>,
 }
 
 impl Said {
     fn read(self) -> Result<Read, Problem> {
-        let decisions: Vec<u32> = self.decisions.iter().map(|decision| decision.call).collect();
-        let mut places: Vec<String> = (0..decisions.len()).map(|at| format!("decisions[{at}]")).collect();
-        let mut outcomes: Outcomes = Vec::new();
+        let cut = |mut text: String| {
+            text.truncate(text.floor_char_boundary(EXTERNAL_ERROR_BYTES_MAX));
+            text
+        };
+        let (mut sayings, mut places) = (Sayings::new(), Vec::new());
+        for (at, Decision { call, approve, reason }) in self.decisions.into_iter().enumerate() {
+            let said = if approve { Answer::Approved } else { Answer::Rejected(reason.map(cut)) };
+            places.push(format!("decisions[{at}]"));
+            sayings.push((call, said));
+        }
         for (at, Answered { call, value, error }) in self.outcomes.into_iter().enumerate() {
             let said = match (value, error) {
-                (Some(value), None) => Ok(value),
-                (None, Some(mut error)) => {
-                    error.truncate(error.floor_char_boundary(EXTERNAL_ERROR_BYTES_MAX));
-                    Err(error)
-                }
+                (Some(value), None) => Answer::Value(value),
+                (None, Some(error)) => Answer::Error(cut(error)),
                 (Some(_), Some(_)) => {
                     return Err(Problem::bad_request(format!(
                         "`outcomes[{at}]`: give `value` or `error`, and not both"
@@ -93,8 +115,8 @@ impl Said {
                 }
             };
             places.push(format!("outcomes[{at}]"));
-            outcomes.push((call, said));
+            sayings.push((call, said));
         }
-        Ok(Read { decisions, outcomes, places })
+        Ok(Read { sayings, places })
     }
 }

@@ -10,7 +10,8 @@ use super::query::{entries, parameters};
 use super::resume::go_on;
 use super::worker::Local;
 use crate::admit::{self, Admitted, Wishes};
-use crate::bridge::{Admission, Parked, Session};
+use crate::bridge::{Admission, Asker, Parked, Session};
+use crate::check::ToCheck;
 use crate::limits::{HTTP_BODY_BYTES_MAX, HTTP_BODY_MS, TAPE_BYTES_MAX};
 use crate::respond::{self, Problem, ProblemKind, Reply, RunLine};
 use crate::run::{self, Belongings, Desk, New, RunHandle, RunStatus, Stop, Told};
@@ -57,26 +58,28 @@ pub(super) async fn answer(local: &Rc<Local>, request: Request<Body>, request_id
     match (at, &head.method) {
         (At::All, &Method::POST) => {
             still_serving(local)?;
-            let caller = Caller { local, token: token()?, request_id };
+            let caller = Caller { local, token: token()?, request_id, by_model: false };
             let body = read(body, HTTP_BODY_BYTES_MAX, Duration::from_millis(HTTP_BODY_MS)).await?;
             let begun = begin(&caller, &body).await?;
             drop(body);
             begun.answer(&caller, streams).await
         }
-        (At::All, &Method::GET | &Method::HEAD) => list(&Caller { local, token: token()?, request_id }, query).await,
+        (At::All, &Method::GET | &Method::HEAD) => {
+            list(&Caller { local, token: token()?, request_id, by_model: false }, query).await
+        }
         (At::One(id), &Method::GET | &Method::HEAD) => {
-            let caller = Caller { local, token: token()?, request_id };
+            let caller = Caller { local, token: token()?, request_id, by_model: false };
             match caller.find(id, Power::Look).await? {
                 Found::Here(handle) => Ok(respond::run(handle.json())),
                 Found::Parked(lying) => Ok(respond::run(lying.object()?)),
             }
         }
         (At::One(id), &Method::DELETE) => {
-            let caller = Caller { local, token: token()?, request_id };
+            let caller = Caller { local, token: token()?, request_id, by_model: false };
             Ok(respond::run(caller.cancel(id).await?))
         }
         (At::Continue(id), &Method::POST) => {
-            let caller = Caller { local, token: token()?, request_id };
+            let caller = Caller { local, token: token()?, request_id, by_model: false };
             let body = read(body, HTTP_BODY_BYTES_MAX, Duration::from_millis(HTTP_BODY_MS)).await?;
             let going = go_on(&caller, id, || admit::read(&body)).await?;
             drop(body);
@@ -86,11 +89,11 @@ pub(super) async fn answer(local: &Rc<Local>, request: Request<Body>, request_id
             }
         }
         (At::Tape(id), &Method::GET | &Method::HEAD) => {
-            let caller = Caller { local, token: token()?, request_id };
+            let caller = Caller { local, token: token()?, request_id, by_model: false };
             Ok(respond::tape(id, caller.tape(id).await?))
         }
         (At::Replay(id), &Method::POST) => {
-            let caller = Caller { local, token: token()?, request_id };
+            let caller = Caller { local, token: token()?, request_id, by_model: false };
             caller.replay(id).await
         }
         (At::All, _) => Err(method_not_allowed("GET or POST")),
@@ -105,6 +108,8 @@ pub(super) struct Caller<'a> {
     pub local: &'a Rc<Local>,
     pub token: HeaderValue,
     pub request_id: &'a str,
+    /// What it says came by MCP: mostly a model speaks.
+    pub by_model: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -243,27 +248,28 @@ pub(super) struct Begun {
 
 /// Starts a run in a task of its own: it may outlive the request that began it.
 pub(super) async fn begin(caller: &Caller<'_>, body: &[u8]) -> Result<Begun, Problem> {
-    let Caller { local, token, request_id } = caller;
+    let Caller { local, token, request_id, .. } = caller;
     let permit = permit(local).await?;
     let (remembered, texts) = (&local.remembered, &local.shared.texts);
     let admitted = admit::admit(&local.bridge, remembered, texts, token.as_bytes(), request_id, body).await?;
-    let Admitted { job, session, wishes: Wishes { external, declared, check, detached, script } } = admitted;
+    let Admitted { job, session, wishes: Wishes { external, declared, left, check, detached, script } } = admitted;
     let runs = local.shared.runs.clone();
     let outcome_bytes_max = job.limits.response_bytes;
-    let new = New { id: &job.id, tenant: &job.tenant, script, detached, outcome_bytes_max };
+    let new = New { id: &job.id, tenant: &job.tenant, script, detached, outcome_bytes_max, external: external.clone() };
     let belongings = Belongings::new(&job.script, &job.tools, declared, &new);
     let handle = runs.begin(new);
     let going = Going::new(handle.clone(), handle.next_stop(), 0);
-    let names = external.names().map(str::to_owned).collect();
+    let to_check = check.then(|| ToCheck { external: external.declarations(), left });
     let desk = Desk::new(handle.clone(), runs.clone(), external, belongings).with_tape(job.tape.clone());
     let desk = Rc::new(desk);
     let (own, own_session) = (Rc::clone(local), session.clone());
-    let checking = check.then(|| (token.clone(), (*request_id).to_owned(), names));
+    let checking = to_check.map(|to_check| (token.clone(), (*request_id).to_owned(), to_check));
     tokio::task::spawn_local(async move {
         let mut ending = Ending::new(runs, handle);
         let told = match checking {
-            Some((token, request_id, names)) => {
-                let asked = own.checks.check(&own.bridge, token.as_bytes(), &request_id, &own_session, &job, names);
+            Some((token, request_id, to_check)) => {
+                let asker = Asker { token: token.as_bytes(), request_id: &request_id };
+                let asked = own.checks.check(&own.bridge, asker, &own_session, &job, to_check);
                 // What a bridge that is gone, or one that refuses the token, means for the run is told when the run is.
                 desk.unless_cancelled(asked).await.ok().and_then(|told| told.unwrap_or_else(Told::unknown))
             }

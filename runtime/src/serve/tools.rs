@@ -33,5 +33,5 @@ pub(super) async fn search<B>(local: &Local, request: &Request<B>, request_id: &
 pub(super) async fn types<B>(local: &Local, request: &Request<B>, request_id: &str) -> Result<Reply, Problem> {
     let token = token(request.headers())?;
     let asker = Asker { token: token.as_bytes(), request_id };
-    Ok(respond::types(&mayfly_checker::declarations(&local.bridge.tool_declarations(asker).await?)))
+    Ok(respond::types(&mayfly_checker::declarations(&local.bridge.tool_declarations(asker, None).await?)))
 }

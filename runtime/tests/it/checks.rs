@@ -103,6 +103,48 @@ fn a_wrong_field_name_fails_before_the_first_call() {
 }
 
 #[test]
+fn what_a_run_has_of_its_own_has_types_and_what_it_was_not_left_has_none() {
+    let Some(compiler) = compiler() else { return };
+    let (upstream, count) = upstream();
+    let server = server(&upstream, &compiler);
+    let item = json!({ "type": "object", "required": ["name"], "properties": { "name": { "type": "string" } } });
+    let external = json!([
+        { "name": "crm.find", "description": "Finds one",
+          "input_schema": { "type": "object", "required": ["id"], "properties": { "id": { "type": "integer" } } },
+          "output_schema": item },
+        { "name": "ask" },
+    ]);
+    for (code, line, words) in [
+        ("const one = await crm.find({ id: 1 });\nreturn one.nmae", 2, "'nmae' does not exist"),
+        ("return (await tools.crm.find({ id: 'x' })).name", 1, "'string' is not assignable to type 'number'"),
+        ("return tools.crm.look({ id: 1 })", 1, "'look' does not exist"),
+        ("ask({ any: 1 });\nconst order = await shop.get({ id: 1 });\nreturn order.id", 1, "Nobody awaits this call"),
+        ("crm.find({ id: 1 });\nreturn 1", 1, "Nobody awaits this call"),
+    ] {
+        let body = json!({ "code": code, "check": true, "external": external });
+        let run = server.post(&body.to_string()).json();
+        let error = &run["error"];
+        assert_eq!((&error["kind"], &error["line"]), (&json!("type"), &json!(line)), "{code}: {run:#}");
+        assert!(error["message"].as_str().unwrap().contains(words), "{code}: {error:#}");
+    }
+    let code =
+        "const said = await ask({ any: 1 });\nconst found = await crm.find({ id: said.deep.er });\nreturn found.name";
+    let run = server.post(&json!({ "code": code, "check": true, "external": external }).to_string()).json();
+    assert_eq!((&run["status"], &run["checked"]), (&json!("paused"), &json!(true)), "{run:#}");
+    // The next script of the tenant knows nothing of them.
+    assert_eq!(post(&server, "return crm.find({ id: 1 })")["error"]["line"], 1);
+    let narrow = |tools: Value, code: &str| {
+        server.post(&json!({ "code": code, "check": true, "tools": tools }).to_string()).json()
+    };
+    for code in ["return tools.shop.get({ id: 7 })", "return shop.get({ id: 7 })"] {
+        let run = narrow(json!([]), code);
+        assert!(run["error"]["message"].as_str().unwrap().contains("'shop'"), "{run:#}");
+        assert_eq!(narrow(json!(["shop.get"]), code)["checked"], true);
+    }
+    assert_eq!(count.load(Ordering::SeqCst), 2);
+}
+
+#[test]
 fn a_run_says_when_it_was_not_checked() {
     let (upstream, _) = upstream();
     let server = Server::start_with("", &tenant(&upstream), &[("MAYFLY_TSC", "/nowhere/tsc")]);
@@ -236,8 +278,46 @@ fn mayfly_check_shows_line_place_and_hint() {
     let (status, _, err) = check(there, "return [", &[]);
     assert!(status == Some(1) && err.contains("script.ts:1:9 error SyntaxError"), "{err}");
     let (status, _, err) = check(there, &format!("return {}{}", "[".repeat(300), "]".repeat(300)), &[]);
-    assert!(status == Some(3) && err.contains("not checked: brackets nest 300 deep"), "{err}");
+    assert!(
+        status == Some(3) && err.contains("not checked:") && err.contains("script.ts: brackets nest 300 deep"),
+        "{err}"
+    );
     assert_eq!(count.load(Ordering::SeqCst), 0, "nothing is run");
+}
+
+#[test]
+fn scripts_of_several_modules_are_checked_whole_and_folders_file_by_file() {
+    let Some(compiler) = compiler() else { return };
+    let (upstream, _) = upstream();
+    let folder = folder(&format!("[checker]\ncommand = \"{}\"\n", compiler.display()), &tenant(&upstream));
+    let there = folder.path();
+    write(there, "agent/main.ts", "import { state } from './lib/state.ts';\nexport default () => state(7)");
+    write(there, "agent/lib/state.ts", "export const state = async (id: number) =>\n  (await shop.get({ id })).staus");
+    write(there, "loose/one.ts", "return (await shop.get({ id: 1 })).id");
+    write(there, "loose/two.js", "return shop.gett({ id: 1 })");
+    let check = |arguments: &[&str]| {
+        let config = there.join("mayfly.toml");
+        said(&mayfly().arg("check").args(arguments).arg("--config").arg(config).current_dir(there).output().unwrap())
+    };
+    let (status, _, err) = check(&["agent"]);
+    assert_eq!(status, Some(1));
+    assert!(err.contains("agent/lib/state.ts:2:28 error TS2551") && err.contains("found 1 error"), "{err}");
+    write(there, "agent/lib/state.ts", "export const state = async (id: number) => (await shop.get({ id })).status");
+    let (status, _, err) = check(&["agent/main.ts", "loose"]);
+    assert!(
+        status == Some(1) && err.contains("checked agent/main.ts\nchecked loose/one.ts\nloose/two.js:1:13 error"),
+        "{err}"
+    );
+    let (status, out, _) = check(&["agent", "loose/one.ts", "--json"]);
+    let lines: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(status, Some(0));
+    assert_eq!(lines[0], json!({ "checked": true, "script": "agent/main.ts" }), "{out}");
+    let (status, _, err) = check(&["nowhere.ts"]);
+    assert!(status == Some(2) && err.contains("nowhere.ts: No such file"), "{err}");
+    // What is checked so runs so.
+    let config = there.join("mayfly.toml");
+    let ran = mayfly().args(["run", "agent", "--config"]).arg(config).current_dir(there).output().unwrap();
+    assert_eq!(said(&ran).1.trim_end(), "\"open\"", "{:?}", said(&ran));
 }
 
 #[test]

@@ -35,9 +35,9 @@ fn a_call_pauses_the_run_until_its_caller_answers() {
     );
     let third = server.answer(&first["id"], 2, json!({ "name": "Ann" }));
     assert_eq!(third["pending"][0]["args"], json!({ "a": 0 }));
-    let last = server.answer(&first["id"], 3, Value::Null);
+    let last = server.answer(&first["id"], 3, json!(-1.5));
     assert_eq!(last["status"], "completed", "{last:#}");
-    assert_eq!(last["result"], json!([3, { "name": "Ann" }, "function", null]));
+    assert_eq!(last["result"], json!([3, { "name": "Ann" }, "function", -1.5]));
     assert!(last.get("pending").is_none());
     assert_eq!(last["usage"]["calls"], 3);
     assert!(last["calls"].as_array().unwrap().iter().all(|call| call["verdict"] == "allow"), "{last:#}");
@@ -213,6 +213,63 @@ fn a_continuation_is_taken_whole_or_refused_with_its_field() {
     assert_eq!(decision.kind(), (409, "conflict".into()), "a run that does not wait comes before what it waits for");
     let unknown = server.go_on(&json!("run_01HZZZZZZZZZZZZZZZZZZZZZZZ"), json!({}));
     assert_eq!(unknown.kind(), (404, "not_found".into()));
+}
+
+#[test]
+fn outcomes_are_held_against_the_schema_and_the_run_stays_paused() {
+    let server = Server::start("");
+    let order = json!({ "type": "object", "required": ["id"], "properties": { "id": { "type": "integer" },
+        "status": { "enum": ["open", "paid"] } } });
+    let external = json!([
+        { "name": "orders", "output_schema": { "type": "array", "items": order } },
+        { "name": "free" },
+    ]);
+    let code = "return Promise.all([tools.orders({}), tools.free({})])";
+    let id = server.begin(json!({ "code": code, "external": external }))["id"].clone();
+    for (value, words) in [
+        (json!([{ "id": 1 }, { "id": "x" }]), "`outcomes[1].value`: [1].id must be a whole number, got \"x\""),
+        (json!([{ "id": 1, "status": "done" }]), "`outcomes[1].value`: [0].status must be one of \"open\", \"paid\""),
+        (json!([{}]), "`outcomes[1].value`: [0].id is missing"),
+        (json!("none"), "`outcomes[1].value`: the result must be an array"),
+    ] {
+        let outcomes = json!({ "outcomes": [{ "call": 2, "value": 5 }, { "call": 1, "value": value }] });
+        let (status, kind, detail) = server.go_on(&id, outcomes).problem();
+        assert_eq!((status, kind.as_str()), (400, "bad_request"), "{value}: {detail}");
+        assert!(detail.contains(words), "{value}: {detail}");
+        assert_eq!(server.look(&id).json()["status"], "paused");
+    }
+    // An error is none of the tool's results.
+    let half = server.go_on(&id, json!({ "outcomes": [{ "call": 2, "value": 5 }] })).json();
+    assert_eq!(half["status"], "paused", "{half:#}");
+    assert_eq!(server.answer(&id, 1, json!([{ "id": 1 }]))["result"], json!([[{ "id": 1 }], 5]));
+}
+
+#[test]
+fn calls_that_the_caller_answers_are_in_the_audit_without_their_arguments() {
+    let server = Server::start("");
+    let schema = json!({ "type": "object", "properties": { "id": { "type": "integer" } } });
+    let code = "await tools.get({ id: 'canary-args' }).catch(() => 0);
+        await Promise.allSettled([tools.get({ id: 1 }), tools.get({ id: 2 })]);
+        await tools.get({ id: 3 })";
+    let external = json!([{ "name": "get", "input_schema": schema }]);
+    let id = server.begin(json!({ "code": code, "external": external }))["id"].clone();
+    let said = json!({ "outcomes": [{ "call": 2, "value": "canary-value" }, { "call": 3, "error": "canary-error" }] });
+    assert_eq!(server.go_on(&id, said).json()["status"], "paused");
+    server.cancel(&id);
+    let text = server.stop();
+    let text = std::fs::read_to_string(text.path().join("state/audit.jsonl")).unwrap();
+    let records: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let calls: Vec<_> = records.iter().filter(|record| record["run"] == id && record["tool"] == "get").collect();
+    let told: Vec<_> =
+        calls.iter().map(|one| json!([one["call"], one["verdict"], one["rule"], one["reason"]])).collect();
+    let expected = json!([
+        [1, "allow", "external", "usage"],
+        [2, "allow", "external", ""],
+        [3, "allow", "external", "tool"],
+        [4, "cancelled", "external", ""]
+    ]);
+    assert_eq!(json!(told), expected, "{text}");
+    assert!(!text.contains("canary"), "{text}");
 }
 
 #[test]

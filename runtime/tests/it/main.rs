@@ -7,6 +7,7 @@
 
 mod harness;
 
+mod approvals;
 mod artifact;
 mod bodies;
 mod checks;
@@ -23,6 +24,7 @@ mod intl;
 mod lockdown;
 mod metrics;
 mod model_scripts;
+mod narrowed;
 mod node;
 mod openapi;
 mod parked;

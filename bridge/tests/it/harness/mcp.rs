@@ -323,6 +323,8 @@ pub enum Gave {
     /// `Null` stands for nothing at all, too.
     Value(Value),
     Bytes(Vec<u8>),
+    /// The body of what waits for a yes.
+    Held(Vec<u8>),
     Failure {
         kind: failure::Kind,
         message: String,
@@ -401,6 +403,7 @@ fn read(reply: reply_of::Reader<'_>) -> Called {
                 body: text(failure.get_body()),
             }
         }
+        reply_of::Held(held) => Gave::Held(held.unwrap().get_body().unwrap().to_vec()),
         reply_of::Response(_) => panic!("a tool gives no response"),
     };
     Called {

@@ -289,6 +289,7 @@ impl Ask {
 pub enum Got {
     Response { status: u16, text: String, headers: Vec<(String, String)>, url: String, redirected: bool, body: Vec<u8> },
     Failure { kind: failure::Kind, message: String, reason: String, rule: String, method: String, url: String },
+    Held { method: String, url: String, body: Vec<u8> },
 }
 
 #[derive(Clone, Debug)]
@@ -460,6 +461,14 @@ fn read(reply: reply::Reader<'_>) -> Result<Outcome, capnp::Error> {
                 rule: failure.get_rule()?.to_string()?,
                 method: failure.get_method()?.to_string()?,
                 url: failure.get_url()?.to_string()?,
+            }
+        }
+        reply::Held(held) => {
+            let held = held?;
+            Got::Held {
+                method: held.get_method()?.to_string()?,
+                url: held.get_url()?.to_string()?,
+                body: held.get_body()?.to_vec(),
             }
         }
         reply::Value(_) | reply::Bytes(_) => panic!("fetch gives no value"),
