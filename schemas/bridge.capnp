@@ -46,6 +46,33 @@ interface Bridge {
 
   openParked @8 (ask :OpenParkedAsk) -> (answer :OpenParkedAnswer, parked :ParkedRuns);
   # Opens what a tenant's runs left behind when they were parked. `parked` is a null capability after a refusal.
+
+  orphans @9 (limit :UInt32) -> (runs :List(Orphan));
+  # Durable runs that nobody has any more, because the process that had them is gone. They are to go on, here or elsewhere.
+
+  adopt @10 (orphan :Orphan) -> (answer :AdoptedAnswer, session :Session);
+  # Takes one of them up, without a token: it was begun with one, and goes on under the tenant's file as it is now. `session`
+  # is a null capability after a refusal. Refused as `changed` where somebody else was quicker.
+}
+
+struct Orphan {
+  tenant @0 :Text;
+  run @1 :Text;
+  sequence @2 :UInt64;
+  engine @3 :Text;                # only one with this digest goes on with it
+}
+
+struct AdoptedAnswer {
+  union {
+    adopted @0 :AdoptedRun;
+    refused @1 :ScriptRefusal;
+  }
+}
+
+struct AdoptedRun {
+  run @0 :ParkedRun;              # as it began, or was parked last
+  entries @1 :List(Data);         # what happened since, in its order: see `Session.log`
+  admission @2 :Admission;
 }
 
 struct OpenAsk {
@@ -144,6 +171,23 @@ interface Session {
   told @6 (call :UInt32, tool :Text, outcome :Outcome, micros :UInt64) -> ();
   # For the audit: a call that the run's caller answered itself, or was to.
 
+  begin @7 (run :ParkedRun) -> (outcome :ParkOutcome);
+  # This session's run is durable: it is kept from here on, in sequence 1, before it has done anything. When this session goes away
+  # without `finish`, the run is an orphan and goes on elsewhere.
+
+  log @8 (number :UInt64, entry :Data) -> (outcome :ParkOutcome);
+  # Of a durable run: something happened, and is kept before its script sees it. Numbers count from 1 in each sequence. Refused as
+  # `changed` where the run is somebody else's by now: it may not go on here.
+
+  finish @9 (status :FinalStatus, head :Data, tape :Data) -> (outcome :ParkOutcome);
+  # Of a durable run: it has ended so. `head` is told of it for a while. Refused as for `log`.
+
+  enum FinalStatus {
+    completed @0;
+    failed @1;
+    cancelled @2;
+  }
+
   enum Outcome {
     value @0;
     error @1;
@@ -202,6 +246,8 @@ struct FetchAsk {
   upload @8 :Bool;                # `body` is empty and comes in parts through `Session.upload`
   stream @9 :Bool;                # the caller takes a reply in parts: see `Response.stream`
   approved @10 :Bool;             # it was held before, and somebody has said yes since: see `ParkedRuns.decide`
+  durable @11 :Bool;              # of a durable run: what is not safe carries an `idempotency-key` made from run and call
+  again @12 :Bool;                # it may have been sent before: it is sent only where that does no harm
 
   enum Redirect { follow @0; error @1; manual @2; }
 }
@@ -213,6 +259,8 @@ struct CallAsk {
   callMs @3 :UInt64;
   responseBytes @4 :UInt64;
   approved @5 :Bool;              # as in FetchAsk
+  durable @6 :Bool;
+  again @7 :Bool;
 }
 
 struct Header {
@@ -375,6 +423,16 @@ interface ParkedRuns {
   # Somebody has looked at a held call and decided. A yes is good for one ask of this call of this run with this digest, within
   # a minute; it is asked for with `approved`. Refused as `forbidden` where the tenant's file says that this role may not.
   # `model`: it came by MCP, where mostly a model speaks; then the file has to name the role.
+
+  tape @5 (run :Text) -> (answer :TapeAnswer);
+  # Of a durable run that has ended.
+}
+
+struct TapeAnswer {
+  union {
+    tape @0 :Data;
+    refused @1 :ScriptRefusal;    # `notFound`
+  }
 }
 
 struct ParkedRun {
@@ -386,7 +444,8 @@ struct ParkedRun {
   script @5 :Text;                # the stored script it runs, as it was asked for; or empty
   head @6 :Data;                  # the run object as JSON, and what else is told of it; for `look`
   rest @7 :Data;                  # JSON: what it takes to go on, besides the image
-  image @8 :Data;                 # `limits.rs`: `parked_image_bytes_max`
+  image @8 :Data;                 # `limits.rs`: `parked_image_bytes_max`; empty where a durable run begins
+  durable @9 :Bool;
 
   # The bridge reads nothing of the last three. It seals each with the tenant's key, bound to tenant, run, sequence, engine,
   # expiry and which of the three it is.
@@ -421,6 +480,10 @@ struct ParkedHead {
     taken @1;                     # somebody goes on with it now
     lost @2;                      # who took it up went away without a word
     expired @3;
+    orphan @4;                    # of a durable run: nobody has it, and somebody will
+    completed @5;                 # of a durable run: it has ended so, and `head` is its last word
+    failed @6;
+    cancelled @7;
   }
 }
 

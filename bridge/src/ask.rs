@@ -84,6 +84,11 @@ impl Ask {
         (self.target, self.body)
     }
 
+    /// Whether it changes nothing, as HTTP has it.
+    pub fn is_safe(&self) -> bool {
+        matches!(*self.target.method(), Method::GET | Method::HEAD | Method::OPTIONS)
+    }
+
     /// The same request, sent elsewhere.
     pub fn moved(self, method: Method, url: &Url) -> Result<Ask, Failure> {
         Ok(Ask { target: Target::of(method, url.clone())?, ..self })

@@ -186,6 +186,22 @@ impl bridge::Server for Door {
         parked::open_parked(&self.connection, params, results).await
     }
 
+    async fn orphans(
+        self: Rc<Self>,
+        params: bridge::OrphansParams,
+        results: bridge::OrphansResults,
+    ) -> Result<(), capnp::Error> {
+        parked::orphans(&self.connection, params, results).await
+    }
+
+    async fn adopt(
+        self: Rc<Self>,
+        params: bridge::AdoptParams,
+        results: bridge::AdoptResults,
+    ) -> Result<(), capnp::Error> {
+        parked::adopt(&self.connection, params, results).await
+    }
+
     async fn route_hosts(
         self: Rc<Self>,
         params: bridge::RouteHostsParams,

@@ -34,6 +34,8 @@ pub enum Reason {
     NeedsApproval,
     /// Somebody was asked, and this is not what was approved.
     NotApproved,
+    /// The call may have been sent before its run's process ended, and sending it twice could do harm.
+    OutcomeUnknown,
 }
 
 impl Reason {
@@ -52,6 +54,7 @@ impl Reason {
             Reason::CredentialMissing => "credential_missing",
             Reason::NeedsApproval => "needs_approval",
             Reason::NotApproved => "not_approved",
+            Reason::OutcomeUnknown => "outcome_unknown",
         }
     }
 }
@@ -91,6 +94,13 @@ impl Failure {
 
     pub fn policy(reason: Reason, rule: &str, text: impl Into<String>) -> Failure {
         Failure { rule: rule.to_owned(), ..Failure::new(Kind::Policy(reason), text) }
+    }
+
+    /// Of a call that may have been sent before its run's process ended.
+    pub fn outcome_unknown() -> Failure {
+        let text = "the process that ran this script ended while the call was on its way: nobody knows whether it was done, \
+                    and it is not done twice; look at the service before you call again";
+        Failure::policy(Reason::OutcomeUnknown, "", text)
     }
 
     pub fn network(text: impl Into<String>) -> Failure {

@@ -27,6 +27,11 @@ pub struct Fetch {
     pub hold: bool,
     /// Who asks says that somebody has.
     pub approved: bool,
+    /// Of a tool that says that it may be called twice.
+    pub idempotent: bool,
+    pub durable: bool,
+    /// It may have been sent before.
+    pub again: bool,
 }
 
 /// One call of a tool as it came over the socket.
@@ -36,6 +41,8 @@ pub struct ToolCall {
     pub call_ms: u64,
     pub response_bytes: u64,
     pub approved: bool,
+    pub durable: bool,
+    pub again: bool,
 }
 
 impl ToolCall {
@@ -52,6 +59,8 @@ pub fn read_call(ask: call_ask::Reader<'_>) -> Result<ToolCall, capnp::Error> {
         call_ms: ask.get_call_ms(),
         response_bytes: ask.get_response_bytes(),
         approved: ask.get_approved(),
+        durable: ask.get_durable(),
+        again: ask.get_again(),
     })
 }
 
@@ -77,6 +86,9 @@ pub fn read_fetch(ask: fetch_ask::Reader<'_>, body: crate::ask::Body) -> Result<
         grant: None,
         hold: false,
         approved: ask.get_approved(),
+        idempotent: false,
+        durable: ask.get_durable(),
+        again: ask.get_again(),
     })
 }
 

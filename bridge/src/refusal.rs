@@ -23,6 +23,11 @@ impl Refusal {
         Refusal { kind, detail: detail.into(), retry_after_ms: 0 }
     }
 
+    /// A session that is to have a run, and has none.
+    pub fn not_held() -> Refusal {
+        Refusal::new(Kind::Changed, "the run is not held here")
+    }
+
     /// The same words, whoever's script it is and whether there is one.
     pub fn not_found(name: &str) -> Refusal {
         Refusal::new(Kind::NotFound, format!("there is no script \"{name}\" here"))

@@ -153,6 +153,46 @@ impl session::Server for Session {
         parked::write_outcome(results.get().init_outcome(), kept)
     }
 
+    async fn begin(
+        self: Rc<Self>,
+        params: session::BeginParams,
+        mut results: session::BeginResults,
+    ) -> Result<(), capnp::Error> {
+        let mut held = self.hold.lock().await;
+        let (origin, own) = (&self.run.origin, self.run.own());
+        let about = (origin.run.as_str(), origin.request_id.as_str());
+        let (shared, run) = (&self.run.lane.shared, params.get()?.get_run()?);
+        let begun = parked::begin(shared, &self.run.tenant, about, &own, run).await?;
+        parked::write_outcome(results.get().init_outcome(), begun.map(|hold| *held = Some(hold)))
+    }
+
+    async fn log(
+        self: Rc<Self>,
+        params: session::LogParams,
+        mut results: session::LogResults,
+    ) -> Result<(), capnp::Error> {
+        let held = self.hold.lock().await;
+        let (params, tenant) = (params.get()?, &self.run.tenant.name);
+        let logged = match &*held {
+            Some(hold) => {
+                parked::log(&self.run.lane.shared, tenant, hold, params.get_number(), params.get_entry()?).await
+            }
+            None => Err(Refusal::not_held()),
+        };
+        parked::write_outcome(results.get().init_outcome(), logged)
+    }
+
+    async fn finish(
+        self: Rc<Self>,
+        params: session::FinishParams,
+        mut results: session::FinishResults,
+    ) -> Result<(), capnp::Error> {
+        let mut held = self.hold.lock().await;
+        let about = (self.run.tenant.name.as_str(), self.run.origin.request_id.as_str());
+        let finished = parked::finish(&self.run.lane.shared, about, &mut held, params.get()?).await?;
+        parked::write_outcome(results.get().init_outcome(), finished)
+    }
+
     async fn ended(
         self: Rc<Self>,
         _: session::EndedParams,

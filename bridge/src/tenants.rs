@@ -55,6 +55,8 @@ pub struct Rule {
     pub private: bool,
     /// Somebody has to say yes to each call.
     pub hold: bool,
+    /// A call may be sent twice where nobody knows whether it was sent: the service knows its `idempotency-key`.
+    pub idempotent: bool,
 }
 
 impl Tenant {
@@ -87,7 +89,7 @@ pub struct Frame<'a> {
 
 const TENANT_KEYS: [&str; 9] =
     ["tenant", "token", "approvals", "credential", "rule", "tools", "script", "route", "limits"];
-const RULE_KEYS: [&str; 7] = ["name", "allow", "deny", "methods", "credential", "private", "hold"];
+const RULE_KEYS: [&str; 8] = ["name", "allow", "deny", "methods", "credential", "private", "hold", "idempotent"];
 /// Why a file is no tenant. The files that it names are told here too: one that appears may be what was missing.
 pub struct Rejected {
     pub mistakes: Vec<Mistake>,
@@ -216,13 +218,26 @@ fn rules(
         let methods = methods(reading, table);
         let credential = credential_of(reading, table, credentials, known);
         let (private, hold) = (reading.flag(table, "private"), reading.flag(table, "hold"));
+        let idempotent = reading.flag(table, "idempotent");
         let (Some(name), Some((allow, pattern))) = (name, reach) else { continue };
         if hold && !allow {
             reading.mistake(table.at, "a deny rule has no `hold`: nobody is asked about what is denied");
         }
+        if idempotent && !allow {
+            reading.mistake(table.at, "a deny rule has no `idempotent`: what it matches is never sent");
+        }
         check_rule(reading, table, allow, &pattern, credential.is_some(), private);
         let credential = credential.flatten();
-        rules.push(Arc::new(Rule { name: name.value.to_owned(), allow, pattern, methods, credential, private, hold }));
+        rules.push(Arc::new(Rule {
+            name: name.value.to_owned(),
+            allow,
+            pattern,
+            methods,
+            credential,
+            private,
+            hold,
+            idempotent,
+        }));
     }
     rules
 }

@@ -44,6 +44,9 @@ pub fn prepare(toolbox: &Toolbox, asked: &ToolCall) -> Result<Fetch, Failure> {
         grant: toolbox.grant(tool).cloned(),
         hold: toolbox.needs_approval(&tool.path),
         approved: asked.approved,
+        idempotent: tool.hints.idempotent || tool.hints.read_only,
+        durable: asked.durable,
+        again: asked.again,
     })
 }
 

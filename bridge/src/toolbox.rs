@@ -260,7 +260,7 @@ impl Granted<'_> {
     fn rule(&self, pattern: Pattern, methods: Vec<Method>, credential: bool) -> Arc<Rule> {
         let (name, allow, private) = (format!("tools {}", self.name.value), true, self.private);
         let credential = self.credential.clone().flatten().filter(|_| credential);
-        Arc::new(Rule { name, allow, pattern, methods, credential, private, hold: false })
+        Arc::new(Rule { name, allow, pattern, methods, credential, private, hold: false, idempotent: false })
     }
 
     fn grant(&self, reading: &mut Reading<'_>, table: Table<'_>, base: String, grants: &mut Grants) {

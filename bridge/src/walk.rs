@@ -26,6 +26,7 @@ use crate::tenants::Tenant;
 use crate::tool_call;
 use crate::upload::Uploads;
 use bytes::{Bytes, BytesMut};
+use http::HeaderValue;
 use mayfly_schemas::bridge_capnp::{fetch_ask, narrow_ask, session};
 use mayfly_schemas::limits::{BODY_INLINE_BYTES_MAX, REDIRECTS_MAX, STREAMS_OPEN_MAX};
 use mayfly_schemas::trace::Trace;
@@ -59,6 +60,8 @@ pub struct Run {
     own: RefCell<Rc<Own>>,
     pub released: CancellationToken,
 }
+
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// How far a call came.
 pub enum Walked {
@@ -280,12 +283,19 @@ impl Run {
     async fn walk(&self, number: u32, fetch: Fetch, call: &mut Call) -> Result<Walked, Failure> {
         let response_bytes = fetch.response_bytes.min(self.tenant.ceilings.response_bytes);
         let approval = Approval { needed: fetch.hold, given: fetch.approved };
+        let (durable, again, idempotent) = (fetch.durable, fetch.again, fetch.idempotent);
         let mut ask = Ask::parse(fetch.words)?;
+        if durable && !ask.is_safe() {
+            self.name(number, &mut ask);
+        }
         loop {
             call.asks(ask.target());
             let tenant = self.lane.shared.directory.tenant(&self.tenant.name).ok_or_else(|| self.tenant_gone(&ask))?;
             let permit = decide(&tenant, &ask, fetch.grant.as_ref())?;
             call.permitted(&permit.rule().name);
+            if again && !(ask.is_safe() || idempotent || permit.rule().idempotent) {
+                return Err(Failure::outcome_unknown().about(ask.target()));
+            }
             if let Some(held) = self.held(number, approval, &permit, call)? {
                 return Ok(Walked::Held(held));
             }
@@ -306,6 +316,14 @@ impl Run {
             }
             call.redirected();
             ask = next;
+        }
+    }
+
+    /// So that a service that knows such keys does the same call once, however often it comes.
+    fn name(&self, number: u32, ask: &mut Ask) {
+        let key = format!("{}-{number}", self.origin.run);
+        if let (false, Ok(key)) = (ask.headers.contains_key(IDEMPOTENCY_KEY), HeaderValue::from_str(&key)) {
+            ask.headers.insert(IDEMPOTENCY_KEY, key);
         }
     }
 

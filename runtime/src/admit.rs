@@ -43,6 +43,8 @@ pub(crate) struct Wishes {
     pub check: bool,
     /// `wait: false`: the run goes on when nobody waits for it.
     pub detached: bool,
+    /// It outlives its process.
+    pub durable: bool,
     /// The stored script, as it was asked for.
     pub script: Option<String>,
 }
@@ -75,6 +77,9 @@ pub struct RunRequest {
     /// Whether a tape is kept with the run.
     #[serde(default)]
     record: bool,
+    /// Whether it outlives the process that runs it; then a tape is kept too.
+    #[serde(default)]
+    durable: bool,
 }
 
 /// How long an admission is believed while its confirmation is on its way.
@@ -107,7 +112,8 @@ pub async fn admit(
     let mut request: RunRequest = read(body)?;
     let declared = std::mem::take(&mut request.external);
     let external = Externals::read(declared.clone(), &admission.tools).map_err(Problem::bad_request)?;
-    let (check, detached) = (request.check, request.wait == Some(false));
+    let (check, durable) = (request.check, request.durable);
+    let detached = request.wait == Some(false);
     let (left, credentials) = (request.tools.take(), std::mem::take(&mut request.credentials));
     let left = left.map(|left| without_external(left, &external));
     let granted = match left.is_some() || !credentials.is_empty() {
@@ -119,7 +125,7 @@ pub async fn admit(
         false => admission.clone(),
     };
     let external = Arc::new(external);
-    let wishes = Wishes { external, declared, left, check, detached, script: request.script.clone() };
+    let wishes = Wishes { external, declared, left, check, detached, durable, script: request.script.clone() };
     let stored = match &request.script {
         Some(name) => Some(texts.stored(bridge, &admission.tenant, token, name).await?),
         None => None,
@@ -176,8 +182,8 @@ impl RunRequest {
             true => admission.tools.clone(),
             false => admission.tools.split(' ').chain(globals).collect::<Vec<_>>().join(" ").into(),
         };
-        let tape = self.record.then(Rc::<Recorder>::default);
-        Ok(crate::run::Job { id, tenant, tools, script, asked, limits, began, tape })
+        let tape = (self.record || self.durable).then(Rc::<Recorder>::default);
+        Ok(crate::run::Job { id, tenant, tools, script, asked, limits, began, tape, origin: None })
     }
 }
 

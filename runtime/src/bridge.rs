@@ -2,6 +2,7 @@
 //! May touch: the connection to the bridge; the runtime's only way out.
 //! Security boundary: it is the runtime's side of one. Nothing secret comes through it towards us.
 
+mod durable;
 mod held;
 mod narrow;
 mod parked;
@@ -10,6 +11,7 @@ mod stored;
 mod tools;
 mod translate;
 
+pub use durable::{Adopted, Orphan};
 pub use held::Held;
 pub use narrow::{Narrow, NotNarrowed, Told};
 pub use parked::{Parked, ParkedHead, ParkedRun, ParkedState};
@@ -90,6 +92,17 @@ struct Incoming {
 pub enum Part {
     Bytes { call: u32, bytes: Vec<u8>, end: bool, bytes_in: u64 },
     Broken(Rejection),
+}
+
+/// What the bridge is told of a call besides what it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct How {
+    /// It was held before, and somebody has said yes since.
+    pub approved: bool,
+    /// Its run is durable: a reply comes whole.
+    pub durable: bool,
+    /// It may have been sent before.
+    pub again: bool,
 }
 
 /// What became of a call, and what is told of it.
@@ -208,10 +221,9 @@ impl Session {
         self.trace.as_ref()
     }
 
-    /// Makes one call. An error means that there is no bridge to make it; a call that failed is an answer. `approved`: it was
-    /// held before, and somebody has said yes since.
-    pub async fn perform(&self, ask: &Ask, limits: &Limits, approved: bool) -> Result<Performed, DoorError> {
-        match self.send(ask, limits, approved).await {
+    /// Makes one call. An error means that there is no bridge to make it; a call that failed is an answer.
+    pub async fn perform(&self, ask: &Ask, limits: &Limits, how: How) -> Result<Performed, DoorError> {
+        match self.send(ask, limits, how).await {
             Err(DoorError::Unavailable(reason)) => {
                 // Calls on a session that was refused fail too; then the refusal is the reason.
                 self.admission().await?;
@@ -221,11 +233,11 @@ impl Session {
         }
     }
 
-    async fn send(&self, ask: &Ask, limits: &Limits, approved: bool) -> Result<Performed, DoorError> {
+    async fn send(&self, ask: &Ask, limits: &Limits, how: How) -> Result<Performed, DoorError> {
         if let Some((answer, record)) = translate::too_large(ask) {
             return Ok(Performed { reply: Replied::Answer(answer), record });
         }
-        match translate::fetch(&self.client, ask, limits, approved) {
+        match translate::fetch(&self.client, ask, limits, how) {
             Some(request) => {
                 let response = request.send().promise.await.map_err(gone)?;
                 let reply = response.get().and_then(|results| results.get_reply()).map_err(gone)?;
@@ -235,7 +247,7 @@ impl Session {
                 translate::reply(ask, reply)
             }
             None => {
-                let request = translate::call(&self.client, ask, limits, approved);
+                let request = translate::call(&self.client, ask, limits, how);
                 let response = request.send().promise.await.map_err(gone)?;
                 translate::reply(ask, response.get().and_then(|results| results.get_reply()).map_err(gone)?)
             }

@@ -223,6 +223,12 @@ pub const MCP_STOP_MS: u64 = 150;
 /// What a server may tell a client to wait before it looks for the rest of a stream.
 pub const MCP_STREAM_RETRY_MS: u64 = 100;
 /// Bearer token as a client sends it, and the identifiers that come with it.
+/// Of a durable run: one thing that happened, how many without a holder are told at once, how often they are looked for, and
+/// how long it is told of after its end.
+pub const DURABLE_ENTRY_BYTES_MAX: usize = CEILINGS.response_bytes as usize * 2;
+pub const ORPHANS_MAX: u32 = 64;
+pub const ORPHANS_LOOK_MS: u64 = 1_000;
+pub const RUNS_TOLD_MS: u64 = 7 * 24 * 3_600_000;
 /// What one run may have of its own: entries of `tools`, and of `credentials`.
 pub const OWN_TOOLS_MAX: usize = 1_000;
 pub const OWN_CREDENTIALS_MAX: usize = 32;

@@ -103,7 +103,12 @@ fn scripts(report: &mut Report<'_>, old: &Tenant, new: &Tenant) {
 fn unknown_keys(report: &mut Report<'_>, old: &Table, new: &Table) {
     for (kind, list, id, known) in [
         ("token", "token", "sha256", ["sha256", "role"].as_slice()),
-        ("request", "rule", "name", &["name", "allow", "deny", "methods", "credential", "private", "hold"]),
+        (
+            "request",
+            "rule",
+            "name",
+            &["name", "allow", "deny", "methods", "credential", "private", "hold", "idempotent"],
+        ),
         ("script", "script", "name", &["name", "public"]),
         ("route", "route", "host", &["host", "path", "script"]),
     ] {

@@ -92,6 +92,9 @@ async fn perform(
     let (Operation::Mcp { tool: name }, Value::Object(args)) = (&tool.operation, args) else {
         return Err(Failure::tool(format!("{}: is no tool of an MCP server", asked.tool)));
     };
+    if asked.again && !(tool.hints.idempotent || tool.hints.read_only) {
+        return Err(Failure::outcome_unknown());
+    }
     if tenant.toolbox.needs_approval(&tool.path) {
         let body = json!({ "name": name, "arguments": args }).to_string().into();
         let held = Held { method: "MCP".to_owned(), url: server.shown(), body };

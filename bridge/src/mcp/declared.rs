@@ -73,6 +73,7 @@ fn http(reading: &mut Reading<'_>, table: Table<'_>, name: &At<&str>, given: Giv
         credential: given.credential.flatten(),
         private: given.private,
         hold: false,
+        idempotent: false,
     };
     Some(Place::Http { url: url.as_str().to_owned(), rule: Arc::new(rule) })
 }

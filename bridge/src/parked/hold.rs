@@ -2,6 +2,7 @@
 //! May touch: the store.
 //! Security boundary: yes; an older record of a run is known by its sequence.
 
+use super::durable::Bound;
 use super::now_ms;
 use crate::lane::Shared;
 use crate::store::parked::Place;
@@ -50,6 +51,8 @@ pub struct Hold {
     pub(super) holder: u64,
     /// While it is held.
     pub(super) sequence: Option<u64>,
+    /// What the records of a durable run are bound to.
+    pub(super) bound: Option<Bound>,
     /// The store did not say whether it has the run in this sequence: when it ends here, it must not be there.
     pub(super) unknown: Option<u64>,
 }
@@ -58,7 +61,7 @@ impl Hold {
     pub fn new(shared: &Arc<Shared>, tenant: &str, run: &str) -> Hold {
         let place = Place { tenant: tenant.to_owned(), run: run.to_owned() };
         let holder = shared.holds.next.fetch_add(1, Relaxed);
-        Hold { shared: shared.clone(), place, holder, sequence: None, unknown: None }
+        Hold { shared: shared.clone(), place, holder, sequence: None, bound: None, unknown: None }
     }
 }
 

@@ -36,6 +36,7 @@ pub(super) fn read_run(
         gone_at_ms: expires_at_ms + PARKED_TOLD_MS,
         engine: engine.to_owned(),
         script: script.to_owned(),
+        durable: asked.get_durable(),
         head: head.to_vec(),
         rest: rest.to_vec(),
         image: image.to_vec(),
@@ -52,6 +53,7 @@ pub(super) fn write_run(mut to: parked_run::Builder<'_>, row: &Row) {
     to.set_head(&row.head);
     to.set_rest(&row.rest);
     to.set_image(&row.image);
+    to.set_durable(row.durable);
 }
 
 pub(super) fn write_head(mut to: parked_head::Builder<'_>, head: &Head) {
@@ -67,5 +69,9 @@ pub(super) fn write_head(mut to: parked_head::Builder<'_>, head: &Head) {
         State::Taken => parked_head::State::Taken,
         State::Lost => parked_head::State::Lost,
         State::Expired => parked_head::State::Expired,
+        State::Orphan => parked_head::State::Orphan,
+        State::Completed => parked_head::State::Completed,
+        State::Failed => parked_head::State::Failed,
+        State::Cancelled => parked_head::State::Cancelled,
     });
 }

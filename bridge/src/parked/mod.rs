@@ -3,6 +3,7 @@
 //! Security boundary: yes. The tenant is the capability's own; no message names it. Nothing that the store gives back is
 //! believed before it has opened, and nothing opens but what was sealed for this run in this sequence.
 
+mod durable;
 mod hold;
 mod message;
 mod record;
@@ -21,6 +22,7 @@ use crate::tenants::Tenant;
 use crate::tokens::{Role, hex};
 use capnp::capability::Rc;
 use capnp_rpc::new_client;
+pub use durable::{adopt, begin, finish, log, orphans};
 pub use hold::{Hold, Holds, lose};
 use mayfly_schemas::bridge_capnp::script_refusal::Kind;
 use mayfly_schemas::bridge_capnp::{bridge, park_outcome, parked_run, parked_runs};
@@ -158,6 +160,17 @@ impl parked_runs::Server for Desk {
         write_outcome(results.get().init_outcome(), outcome)
     }
 
+    async fn tape(self: Rc<Self>, params: parked_runs::TapeParams, mut results: parked_runs::TapeResults) -> Answer {
+        let place = self.place(params.get()?.get_run()?.to_str()?);
+        let tape = durable::tape(self.shared(), &self.tenant, place).await;
+        let mut answer = results.get().init_answer();
+        match tape {
+            Ok(tape) => answer.set_tape(&tape),
+            Err(refusal) => refusal.write(answer.init_refused()),
+        }
+        Ok(())
+    }
+
     async fn list(self: Rc<Self>, params: parked_runs::ListParams, mut results: parked_runs::ListResults) -> Answer {
         let params = params.get()?;
         let limit = params.get_limit().clamp(1, LIST_ENTRIES_MAX) + 1;
@@ -246,9 +259,11 @@ impl Desk {
         let taken = taken.map_err(of_runs).and_then(|row| open_row(&key, row));
         self.audit("take", &place.run, &taken.as_ref().map(drop).map_err(Refusal::again)).await;
         let row = taken?;
+        hold.bound = Some(durable::Bound::of(&row));
         let (own, rest) = Own::apart(&row.rest).ok_or_else(damaged)?;
         let row = Row { rest, ..row };
-        shared.holds.mark(&place, row.sequence + 1);
+        // A durable run may come from the store in this sequence again.
+        shared.holds.mark(&place, if row.durable { row.sequence } else { row.sequence + 1 });
         let seat = self.connection.seat(seat);
         let (connection, tenant) = (self.connection.clone(), self.tenant.clone());
         let origin = Origin { run: place.run, request_id: self.request_id.clone(), trace: None };

@@ -2,6 +2,7 @@
 //! May touch: nothing.
 //! Security boundary: no. `mayfly run` has no folder of its own, and makes none.
 
+use super::durable::{Adopted, DurableRuns, Last, Orphan, Tape};
 use super::parked::{Head, ParkedRuns, Place, Row};
 use super::scripts::{Author, Condition, Content, Digest, Info, Key, Scripts, Written};
 use super::{Pending, Store, StoreError};
@@ -44,6 +45,32 @@ impl ParkedRuns for Absent {
 
     fn list_parked(&self, _: String, _: String, _: u32, _: u64) -> Pending<'_, Vec<Head>> {
         ready(Ok(Vec::new())).boxed()
+    }
+}
+
+impl DurableRuns for Absent {
+    fn begin(&self, _: Row, _: u64, _: u64) -> Pending<'_, ()> {
+        refuse()
+    }
+
+    fn append(&self, _: Place, _: u64, _: u64, _: Vec<u8>, _: u64) -> Pending<'_, ()> {
+        refuse()
+    }
+
+    fn finish(&self, _: Place, _: Last, _: u64) -> Pending<'_, ()> {
+        refuse()
+    }
+
+    fn orphans(&self, _: u32) -> Pending<'_, Vec<Orphan>> {
+        ready(Ok(Vec::new())).boxed()
+    }
+
+    fn adopt(&self, _: Place, _: u64, _: u64) -> Pending<'_, Adopted> {
+        refuse()
+    }
+
+    fn tape(&self, _: Place, _: u64) -> Pending<'_, Option<Tape>> {
+        ready(Ok(None)).boxed()
     }
 }
 

@@ -10,10 +10,12 @@
 //! - Every wait ends (`limits::STORE_WAIT_MS`), and every queue is bounded.
 
 mod absent;
+pub mod durable;
 pub mod parked;
 pub mod scripts;
 pub mod sqlite;
 
+use durable::DurableRuns;
 use futures::future::BoxFuture;
 use parked::ParkedRuns;
 use scripts::Scripts;
@@ -23,7 +25,7 @@ use std::sync::Arc;
 pub use sqlite::make_folder;
 
 /// Everything durable. What else a back end comes to keep is another trait beside these.
-pub trait Store: Scripts + ParkedRuns {}
+pub trait Store: Scripts + ParkedRuns + DurableRuns {}
 
 pub type Pending<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 

@@ -15,7 +15,7 @@ pub trait ParkedRuns: Send + Sync {
     fn look(&self, place: Place, now_ms: u64) -> Pending<'_, Option<Head>>;
 
     /// Gives all of a run that is parked in this sequence, and nobody else from then on. `Conflict` when it is not; what it
-    /// takes to go on is not kept any longer, so that nothing of it happens twice.
+    /// takes to go on is not kept any longer, so that nothing of it happens twice, unless the run is durable.
     fn take(&self, place: Place, sequence: u64, holder: u64, now_ms: u64) -> Pending<'_, Row>;
 
     /// Removes what nobody holds. `Conflict` when its sequence is another or somebody holds it.
@@ -49,6 +49,8 @@ pub struct Row {
     pub expires_at_ms: u64,
     /// Later, nobody is told of it.
     pub gone_at_ms: u64,
+    /// It is kept while somebody has it, and waits for another holder when that one is gone.
+    pub durable: bool,
     pub engine: String,
     pub script: String,
     pub head: Vec<u8>,
@@ -75,6 +77,12 @@ pub enum State {
     Taken,
     Lost,
     Expired,
+    /// Of a durable run: nobody has it, and somebody will.
+    Orphan,
+    /// Of a durable run: it has ended so.
+    Completed,
+    Failed,
+    Cancelled,
 }
 
 impl Row {

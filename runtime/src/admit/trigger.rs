@@ -82,7 +82,7 @@ impl Triggered {
     /// The run with the request that it is to answer.
     pub fn admit(self, asked: crate::run::Asked) -> Admitted {
         let Triggered { id, tenant, tools, script, limits, began, session, .. } = self;
-        let job = crate::run::Job { id, tenant, tools, script, asked, limits, began, tape: None };
+        let job = crate::run::Job { id, tenant, tools, script, asked, limits, began, tape: None, origin: None };
         Admitted { job, session, wishes: Wishes::default() }
     }
 }

@@ -7,6 +7,7 @@ use super::{Admission, Bridge, DoorError, Held, Session, gone, translate};
 use futures::FutureExt;
 use mayfly_schemas::bridge_capnp::{
     looked_at, open_parked_answer, park_outcome, parked_head, parked_list, parked_run, parked_runs, taken_up,
+    tape_answer,
 };
 use std::rc::Rc;
 
@@ -29,7 +30,9 @@ pub struct ParkedRun {
     /// The run object as JSON.
     pub head: Vec<u8>,
     pub rest: Vec<u8>,
+    /// Empty where a durable run begins.
     pub image: Vec<u8>,
+    pub durable: bool,
 }
 
 /// What is told of a parked run.
@@ -52,6 +55,12 @@ pub enum ParkedState {
     /// Who took it up went away without a word.
     Lost,
     Expired,
+    /// Nobody has it, and somebody will: it is durable.
+    Orphan,
+    /// It was durable, and has ended so.
+    Completed,
+    Failed,
+    Cancelled,
 }
 
 impl Bridge {
@@ -122,6 +131,18 @@ impl Parked {
         kept(response.get().and_then(|results| results.get_outcome()))
     }
 
+    /// The tape of a durable run that has ended.
+    pub async fn tape(&self, run: &str) -> Result<Vec<u8>, DoorError> {
+        let mut request = self.client.tape_request();
+        request.get().set_run(run);
+        let response = request.send().promise.await.map_err(gone)?;
+        let answer = response.get().and_then(|results| results.get_answer()).map_err(gone)?;
+        match answer.which().map_err(|unknown| gone(unknown.into()))? {
+            tape_answer::Tape(tape) => Ok(tape.map_err(gone)?.to_vec()),
+            tape_answer::Refused(refused) => Err(refusal(refused)),
+        }
+    }
+
     /// It was cancelled where it lay.
     pub async fn forget(&self, run: &str, sequence: u64) -> Result<(), DoorError> {
         let mut request = self.client.forget_request();
@@ -149,16 +170,7 @@ impl Session {
     /// Keeps this session's run. It is durable when this is answered.
     pub async fn park(&self, run: &ParkedRun) -> Result<(), DoorError> {
         let mut request = self.client.park_request();
-        let mut to = request.get().init_run();
-        to.set_run(&run.run);
-        to.set_sequence(run.sequence);
-        to.set_created_at_ms(run.created_at_ms);
-        to.set_expires_at_ms(run.expires_at_ms);
-        to.set_engine(&run.engine);
-        to.set_script(&run.script);
-        to.set_head(&run.head);
-        to.set_rest(&run.rest);
-        to.set_image(&run.image);
+        write_run(request.get().init_run(), run);
         let response = request.send().promise.await.map_err(gone)?;
         kept(response.get().and_then(|results| results.get_outcome()))
     }
@@ -175,7 +187,20 @@ impl Session {
     }
 }
 
-fn kept(outcome: capnp::Result<park_outcome::Reader<'_>>) -> Result<(), DoorError> {
+pub(super) fn write_run(mut to: parked_run::Builder<'_>, run: &ParkedRun) {
+    to.set_run(&run.run);
+    to.set_sequence(run.sequence);
+    to.set_created_at_ms(run.created_at_ms);
+    to.set_expires_at_ms(run.expires_at_ms);
+    to.set_engine(&run.engine);
+    to.set_script(&run.script);
+    to.set_head(&run.head);
+    to.set_rest(&run.rest);
+    to.set_image(&run.image);
+    to.set_durable(run.durable);
+}
+
+pub(super) fn kept(outcome: capnp::Result<park_outcome::Reader<'_>>) -> Result<(), DoorError> {
     match outcome.map_err(gone)?.which().map_err(|unknown| gone(unknown.into()))? {
         park_outcome::Kept(()) => Ok(()),
         park_outcome::Refused(refused) => Err(refusal(refused)),
@@ -195,11 +220,15 @@ fn read_head(head: parked_head::Reader<'_>) -> capnp::Result<ParkedHead> {
             parked_head::State::Taken => ParkedState::Taken,
             parked_head::State::Lost => ParkedState::Lost,
             parked_head::State::Expired => ParkedState::Expired,
+            parked_head::State::Orphan => ParkedState::Orphan,
+            parked_head::State::Completed => ParkedState::Completed,
+            parked_head::State::Failed => ParkedState::Failed,
+            parked_head::State::Cancelled => ParkedState::Cancelled,
         },
     })
 }
 
-fn read_run(run: parked_run::Reader<'_>) -> capnp::Result<ParkedRun> {
+pub(super) fn read_run(run: parked_run::Reader<'_>) -> capnp::Result<ParkedRun> {
     Ok(ParkedRun {
         run: run.get_run()?.to_string()?,
         sequence: run.get_sequence(),
@@ -210,5 +239,6 @@ fn read_run(run: parked_run::Reader<'_>) -> capnp::Result<ParkedRun> {
         head: run.get_head()?.to_vec(),
         rest: run.get_rest()?.to_vec(),
         image: run.get_image()?.to_vec(),
+        durable: run.get_durable(),
     })
 }

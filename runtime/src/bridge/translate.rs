@@ -2,7 +2,7 @@
 //! May touch: nothing.
 //! Security boundary: no; both sides check what they are given. It only refuses what no message could carry.
 
-use super::{Admission, DoorError, Held, Part, Performed, RefusedKind, Replied, Status};
+use super::{Admission, DoorError, Held, How, Part, Performed, RefusedKind, Replied, Status};
 use crate::isolate::{Answer, Ask, AskKind, Rejection};
 use crate::run::{CallRecord, Verdict};
 use capnp::capability::Request;
@@ -102,7 +102,7 @@ pub(super) fn too_large(ask: &Ask) -> Option<(Answer, CallRecord)> {
 }
 
 /// `None` when the ask is no fetch.
-pub(super) fn fetch(session: &session::Client, ask: &Ask, limits: &Limits, approved: bool) -> Option<FetchRequest> {
+pub(super) fn fetch(session: &session::Client, ask: &Ask, limits: &Limits, how: How) -> Option<FetchRequest> {
     use mayfly_schemas::bridge_capnp::fetch_ask::Redirect;
     let AskKind::Fetch { method, url, headers, redirect, upload, body } = &ask.kind else { return None };
     let mut request = session.fetch_request();
@@ -112,8 +112,10 @@ pub(super) fn fetch(session: &session::Client, ask: &Ask, limits: &Limits, appro
     message.set_url(url.as_str());
     message.set_body(body);
     message.set_upload(*upload);
-    message.set_stream(true);
-    message.set_approved(approved);
+    message.set_stream(!how.durable);
+    message.set_approved(how.approved);
+    message.set_durable(how.durable);
+    message.set_again(how.again);
     message.set_redirect(match redirect.as_str() {
         "error" => Redirect::Error,
         "manual" => Redirect::Manual,
@@ -130,7 +132,7 @@ pub(super) fn fetch(session: &session::Client, ask: &Ask, limits: &Limits, appro
     Some(request)
 }
 
-pub(super) fn call(session: &session::Client, ask: &Ask, limits: &Limits, approved: bool) -> CallRequest {
+pub(super) fn call(session: &session::Client, ask: &Ask, limits: &Limits, how: How) -> CallRequest {
     let mut request = session.call_request();
     let mut message = request.get().init_ask();
     message.set_call(ask.call);
@@ -140,7 +142,9 @@ pub(super) fn call(session: &session::Client, ask: &Ask, limits: &Limits, approv
     }
     message.set_call_ms(limits.call_ms);
     message.set_response_bytes(limits.response_bytes);
-    message.set_approved(approved);
+    message.set_approved(how.approved);
+    message.set_durable(how.durable);
+    message.set_again(how.again);
     request
 }
 

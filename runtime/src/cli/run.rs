@@ -118,7 +118,8 @@ async fn one_run(
         return Err(Failure::usage(format!("--input: {bytes} bytes of JSON; the limit is {limit}")));
     }
     let asked = Asked::Input(input);
-    let job = Job { id, tenant: admission.tenant, tools: admission.tools, script, asked, limits, began, tape };
+    let job =
+        Job { id, tenant: admission.tenant, tools: admission.tools, script, asked, limits, began, tape, origin: None };
     Ok(execute(&host, job, &session).await)
 }
 

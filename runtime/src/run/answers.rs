@@ -5,12 +5,14 @@
 
 use super::desk::{Desk, Taken};
 use super::exchange::Exchange;
+use super::journal::Line;
 use super::object::{CallRecord, RunUsage, Verdict};
 use super::told::Said;
-use crate::bridge::{DoorError, Held, Part, Performed, Replied, Session, Told};
+use crate::bridge::{DoorError, Held, How, Part, Performed, Replied, Session, Told};
 use crate::isolate::{Answer, Ask, AskKind, EXCHANGE, Engine, Rejection};
 use crate::tape::Recorder;
 use mayfly_schemas::limits::Limits;
+use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -51,9 +53,20 @@ pub(super) struct Outside {
     /// Of the run's beginning.
     pub usage: RunUsage,
     pub tape: Option<Rc<Recorder>>,
+    /// Asks that may have been sent by a process that is gone.
+    pub again: Rc<HashSet<u32>>,
 }
 
 impl Note {
+    /// The call that it is about.
+    pub(super) fn call(&self) -> Option<u32> {
+        match self {
+            Note::Nothing => None,
+            Note::Call(record) => Some(record.call),
+            Note::Moved { call, .. } | Note::Said { call, .. } => Some(*call),
+        }
+    }
+
     pub(super) fn enter(self, calls: &mut Vec<CallRecord>) {
         match self {
             Note::Nothing => {}
@@ -74,6 +87,13 @@ impl Note {
                 }
             }
         }
+    }
+}
+
+impl Outside {
+    fn how(&self, number: u32) -> How {
+        let durable = self.desk.as_ref().is_some_and(|desk| desk.is_durable());
+        How { approved: false, durable, again: self.again.contains(&number) }
     }
 }
 
@@ -98,7 +118,11 @@ pub(super) async fn external(ask: Ask, taken: Taken, desk: Rc<Desk>, outside: Ou
         (Taken::Waits(_), _) => Ok(Came::Answered(refused("no call of a tool"), Note::Nothing)),
         (Taken::Held(said), _) => match said.await {
             Ok(Said::Approved) => {
-                let Performed { reply, record } = outside.session.perform(&ask, &outside.limits, true).await?;
+                let Performed { reply, record } = {
+                    desk.log(&Line::Decided { number: ask.number }).await?;
+                    let how = How { approved: true, ..outside.how(ask.number) };
+                    outside.session.perform(&ask, &outside.limits, how).await?
+                };
                 desk.replaced(&record);
                 let answer = match reply {
                     Replied::Answer(answer) => answer,
@@ -149,6 +173,10 @@ fn rejected(reason: Option<String>) -> Answer {
 }
 
 pub(super) async fn answer(ask: Ask, outside: Outside) -> Done {
+    let how = outside.how(ask.number);
+    if how.again && matches!(ask.kind, AskKind::Fetch { upload: true, .. }) {
+        return Ok(Came::Answered(unknown(), Note::Nothing));
+    }
     let Outside { session, exchange, limits, desk, .. } = outside;
     let can_wait = desk.is_some();
     match ask.kind {
@@ -177,7 +205,7 @@ pub(super) async fn answer(ask: Ask, outside: Outside) -> Done {
             })
         }
         AskKind::Fetch { .. } | AskKind::Call { .. } => {
-            let Performed { reply, record } = session.perform(&ask, &limits, false).await?;
+            let Performed { reply, record } = session.perform(&ask, &limits, how).await?;
             match reply {
                 Replied::Answer(answer) => Ok(Came::Answered(answer, Note::Call(record))),
                 Replied::Held(held) if can_wait => Ok(Came::Held(ask, held, record)),
@@ -185,6 +213,14 @@ pub(super) async fn answer(ask: Ask, outside: Outside) -> Done {
             }
         }
     }
+}
+
+/// A body in parts is gone with the process that sent it.
+fn unknown() -> Answer {
+    let message = "the process that ran this script ended while the call was on its way: nobody knows whether it was done, and \
+                   it is not done twice; look at the service before you call again";
+    let reason = Some("outcome_unknown".to_owned());
+    Answer::Rejected(Rejection { name: "PolicyError", message: message.to_owned(), reason, ..Rejection::default() })
 }
 
 /// Somebody would have to say yes, and nobody can be asked about a run of this kind.

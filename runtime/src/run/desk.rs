@@ -4,11 +4,12 @@
 
 use super::external::Externals;
 use super::handle::RunHandle;
+use super::journal::{Journal, Line};
 use super::object::{CALLS_SHOWN_MAX, CallRecord, RunObject, RunStatus, RunUsage, Verdict};
 use super::parked::{Belongings, Kept, Stand, now_ms};
 use super::shelf::{DRAINING, Place, Runs};
 use super::told::{Event, Said};
-use crate::bridge::{Held, ParkedRun, Session, Told};
+use crate::bridge::{DoorError, Held, ParkedRun, Session, Told};
 use crate::isolate::{Answer, Ask, AskKind, Engine, ErrorKind, Isolate, Logs, Rejection, RunError};
 use crate::tape::Recorder;
 use mayfly_schemas::limits::{PARKED_IMAGE_BYTES_MAX, PARKED_RUN_BYTES_MAX, PAUSE_IN_MEMORY_MS};
@@ -37,6 +38,8 @@ pub struct Desk {
     /// The store has it.
     left: Cell<bool>,
     tape: Option<Rc<Recorder>>,
+    /// Of a durable run.
+    journal: Option<Journal>,
 }
 
 /// What became of a call of an external tool.
@@ -84,12 +87,57 @@ impl Desk {
             unsure: Cell::default(),
             left: Cell::default(),
             tape: None,
+            journal: None,
         }
     }
 
     /// Of a run that is recorded.
     pub fn with_tape(self, tape: Option<Rc<Recorder>>) -> Desk {
         Desk { tape, ..self }
+    }
+
+    /// Of a durable run, which is kept in the store from its beginning. `lines`: what happened in it since.
+    pub fn durable(self, session: &Session, lines: usize) -> Desk {
+        self.parked.set(self.parked.get().max(1));
+        Desk { journal: Some(Journal::new(session.clone(), lines)), ..self }
+    }
+
+    pub(super) fn is_durable(&self) -> bool {
+        self.journal.is_some()
+    }
+
+    /// Keeps what happened, before the script sees it.
+    pub(super) async fn log(&self, line: &Line) -> Result<(), DoorError> {
+        match &self.journal {
+            Some(journal) => journal.write(line).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Keeps how a durable run ended, before anybody is told. `None`: it is not known to be kept, and goes on elsewhere.
+    pub async fn finish(&self, object: RunObject) -> Option<RunObject> {
+        let Some(journal) = &self.journal else { return Some(object) };
+        let tape = self.recorded().unwrap_or_default();
+        match journal.finish(&object, &RunHandle::object(&object), &tape).await {
+            Ok(()) => Some(object),
+            Err(error) => {
+                tracing::warn!(run = self.handle.id, %error, "the end of a durable run could not be kept");
+                self.goes_elsewhere();
+                None
+            }
+        }
+    }
+
+    /// It may not go on here.
+    pub(super) fn goes_elsewhere(&self) {
+        self.left.set(true);
+        self.handle.is_gone();
+        self.runs.forget(&self.handle);
+    }
+
+    /// The request that this call waited with is about to be sent.
+    pub(super) fn was_decided(&self, call: u32) {
+        self.held.borrow_mut().remove(&call);
     }
 
     /// The tape as far as there is one that can be replayed.
@@ -118,7 +166,7 @@ impl Desk {
 
     /// Whether the store may have something of this run that is to be forgotten when it ends.
     pub fn was_parked(&self) -> bool {
-        self.parked.get() > 0 || self.unsure.get()
+        self.journal.is_none() && (self.parked.get() > 0 || self.unsure.get())
     }
 
     /// How long the run was paused in all.
@@ -340,7 +388,8 @@ impl Desk {
         let (run, engine) = (self.handle.id.clone(), engine.digest().to_owned());
         let (sequence, created_at_ms) = (self.parked.get() + 1, self.handle.created_at_ms);
         let script = self.handle.script.clone().unwrap_or_default();
-        Ok(ParkedRun { run, sequence, created_at_ms, expires_at_ms, engine, script, head, rest, image })
+        let durable = self.journal.is_some();
+        Ok(ParkedRun { run, sequence, created_at_ms, expires_at_ms, engine, script, head, rest, image, durable })
     }
 
     /// The run goes on. Gives how long it waited, until it was its turn again.

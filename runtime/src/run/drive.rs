@@ -6,6 +6,7 @@
 use super::answers::{Came, Done, Note, Outside, answer, external};
 use super::desk::{Desk, Pause};
 use super::exchange::Exchange;
+use super::journal::Line;
 use super::object::CallRecord;
 use crate::bridge::{DoorError, Held};
 use crate::isolate::{Ask, AskKind, Isolate, Outcome, Step, Turn};
@@ -28,6 +29,8 @@ pub(super) enum Left {
     Ended(Box<Outcome>),
     /// The store has it.
     Parked,
+    /// It goes on where somebody takes it up: here it may not.
+    Elsewhere,
 }
 
 /// What comes next.
@@ -92,14 +95,22 @@ pub(super) async fn drive(
         let (answer, note) = match (*done)? {
             Came::Answered(answer, note) => (answer, note),
             Came::Held(ask, held, record) => {
+                if let Some(desk) = &desk {
+                    desk.log(&Line::Held { number }).await?;
+                }
                 waiting.hold(ask, held, record, calls);
                 step = Step::Waiting(Turn { asks: Vec::new(), cancelled: Vec::new() });
                 continue;
             }
         };
+        let call = note.call();
         note.enter(calls);
         tell(desk.as_deref(), isolate, calls);
         let at_ms = began.elapsed().as_secs_f64() * 1000.0;
+        if let Some(desk) = desk.as_deref().filter(|desk| desk.is_durable()) {
+            let record = call.and_then(|call| calls.iter().rev().find(|record| record.call == call).cloned());
+            desk.log(&Line::Event { number, at_ms, answer: answer.delivered(), record }).await?;
+        }
         step = isolate.deliver(number, &answer, at_ms).await;
         if let Some(tape) = &waiting.outside.tape {
             tape.event(number, at_ms, &answer);

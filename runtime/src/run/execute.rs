@@ -42,6 +42,8 @@ pub struct Job {
     pub began: Instant,
     /// Where it is recorded.
     pub tape: Option<Rc<Recorder>>,
+    /// Where its clock and randomness begin, if that is known already.
+    pub origin: Option<Origin>,
 }
 
 /// What a run is asked to do.
@@ -117,7 +119,7 @@ pub async fn execute_parked(
     Run { id, began, desk: Some(desk), tape, answers: false }.told(host, &span, left, calls, usage)
 }
 
-fn span(run: &str, tenant: &str, session: &Session) -> tracing::Span {
+pub(super) fn span(run: &str, tenant: &str, session: &Session) -> tracing::Span {
     tracing::info_span!("run", run, tenant, trace = session.trace().map(Trace::id))
 }
 
@@ -136,22 +138,23 @@ async fn restored(
     let step = Step::Waiting(Turn { asks: kept.stand.asks, cancelled: Vec::new() });
     let (engine, session, usage) = (host.engine.clone(), session.clone(), kept.stand.usage);
     let tape = desk.tape();
-    let outside = Outside { engine, session, exchange: None, desk: Some(desk), limits, usage, tape };
+    let again = Rc::default();
+    let outside = Outside { engine, session, exchange: None, desk: Some(desk), limits, usage, tape, again };
     driven(&mut isolate, step, outside, began, calls).await
 }
 
 /// What is left of a run to tell it by.
-struct Run {
-    id: String,
-    began: Instant,
-    desk: Option<Rc<Desk>>,
-    tape: Option<Rc<Recorder>>,
+pub(super) struct Run {
+    pub id: String,
+    pub began: Instant,
+    pub desk: Option<Rc<Desk>>,
+    pub tape: Option<Rc<Recorder>>,
     /// Whether it answers an HTTP request.
-    answers: bool,
+    pub answers: bool,
 }
 
 impl Run {
-    fn told(
+    pub fn told(
         self,
         host: &Host,
         span: &tracing::Span,
@@ -163,7 +166,7 @@ impl Run {
         usage.usage.wall_us = self.began.elapsed().saturating_sub(paused).as_micros() as u64;
         let outcome = match left {
             Ok(Left::Ended(outcome)) => *outcome,
-            Ok(Left::Parked) => return None,
+            Ok(Left::Parked | Left::Elsewhere) => return None,
             Err(error) => nothing(error),
         };
         self.tape.iter().for_each(|tape| tape.end(&outcome));
@@ -190,7 +193,8 @@ async fn attempt(
     usage: &mut RunUsage,
     calls: &mut Vec<CallRecord>,
 ) -> Result<Left, RunError> {
-    let (limits, origin) = (&job.limits, Entropy::origin()?);
+    let limits = &job.limits;
+    let origin = job.origin.map_or_else(Entropy::origin, Ok)?;
     if let (Some(tape), Asked::Input(input)) = (&job.tape, &job.asked) {
         tape.begin(host.engine.digest(), job, input, origin);
     }
@@ -210,11 +214,20 @@ async fn attempt(
     job.tape.iter().for_each(|tape| tape.turn(&step, &isolate.logs().lines));
     let (session, exchange, limits) = (session.clone(), job.asked.exchange(), *limits);
     let engine = host.engine.clone();
-    let outside = Outside { engine, session, exchange, desk, limits, usage: *usage, tape: job.tape.clone() };
+    let outside = Outside {
+        engine,
+        session,
+        exchange,
+        desk,
+        limits,
+        usage: *usage,
+        tape: job.tape.clone(),
+        again: Rc::default(),
+    };
     driven(&mut isolate, step, outside, job.began, calls).await
 }
 
-async fn driven(
+pub(super) async fn driven(
     isolate: &mut Isolate,
     step: Step,
     outside: Outside,
@@ -230,6 +243,11 @@ async fn driven(
     match driven {
         Ok(left) => Ok(left),
         Err(DoorError::Refused { detail, .. }) => Ok(ended(isolate.cancel(&detail))),
+        Err(DoorError::Unavailable(reason)) if desk.as_ref().is_some_and(|desk| desk.is_durable()) => {
+            tracing::warn!(reason, "a durable run does not go on here");
+            desk.iter().for_each(|desk| desk.goes_elsewhere());
+            Ok(Left::Elsewhere)
+        }
         Err(DoorError::Unavailable(reason)) => {
             tracing::debug!(%reason, "the bridge went away under a run");
             let error = RunError::new(ErrorKind::Internal, "InternalError", "the bridge went away during the run");
@@ -246,7 +264,7 @@ async fn unless_cancelled<T>(desk: Option<&Desk>, work: impl Future<Output = T>)
 }
 
 impl Entropy {
-    fn origin() -> Result<Origin, RunError> {
+    pub fn origin() -> Result<Origin, RunError> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed)
             .map_err(|_| RunError::new(ErrorKind::Internal, "InternalError", "the machine gave no randomness"))?;

@@ -2,6 +2,7 @@
 //! May touch: one isolate, and the bridge through its session.
 //! Security boundary: no; the isolate and the bridge are. This room owns the waiting: timers, wall clock, calls.
 
+mod adopted;
 mod answers;
 mod checked;
 mod desk;
@@ -10,12 +11,14 @@ mod exchange;
 mod execute;
 mod external;
 mod handle;
+mod journal;
 mod object;
 mod parked;
 mod report;
 mod shelf;
 mod told;
 
+pub use adopted::{Life, execute_adopted};
 pub use checked::{Told, execute_checked, type_error};
 pub use desk::Desk;
 pub use exchange::{Exchange, RequestBody, Response, ResponsePart};
@@ -23,6 +26,6 @@ pub use execute::{Asked, Entropy, Host, Job, execute, execute_at, execute_parked
 pub use external::{ExternalAsked, Externals};
 pub use handle::RunHandle;
 pub use object::{CallRecord, PendingCall, PendingReason, RunObject, RunStatus, RunUsage, Verdict};
-pub use parked::{Belongings, Kept};
+pub use parked::{Begun, Belongings, Kept, Start};
 pub use shelf::Runs;
 pub use told::{Event, New, NotResumed, Said, Sayings, Stop};

@@ -9,10 +9,12 @@ use super::object::{CallRecord, RunUsage};
 use super::shelf::Runs;
 use super::told::{Event, New};
 use crate::bridge::{Held, ParkedRun};
-use crate::isolate::{Ask, Engine, ErrorKind, Image, ImageError, Isolate, Program, RunError};
+use crate::isolate::{Ask, Engine, ErrorKind, Image, ImageError, Isolate, Origin, Program, RunError};
 use crate::prepare::{ModuleText, Script};
 use crate::tape::Reel;
+use mayfly_schemas::limits::Limits;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -22,10 +24,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub struct Belongings {
     modules: Vec<(String, String)>,
     /// Names that the script finds as globals.
-    tools: String,
+    pub tools: String,
     external: Vec<ExternalAsked>,
-    detached: bool,
-    outcome_bytes_max: u64,
+    pub detached: bool,
+    pub outcome_bytes_max: u64,
+    #[serde(default)]
+    pub durable: bool,
     /// What the run object says of the check of its types.
     #[serde(default)]
     pub checked: Option<bool>,
@@ -51,10 +55,21 @@ pub struct Stand {
     pub tape: Option<Reel>,
 }
 
+/// What a durable run begins with.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Begun {
+    pub input: Box<RawValue>,
+    pub limits: Limits,
+    pub origin: Origin,
+}
+
 #[derive(Serialize, Deserialize)]
-struct Rest<B, S> {
+struct Rest<B, S, N> {
     belongings: B,
-    stand: S,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stand: Option<S>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    begun: Option<N>,
 }
 
 /// A parked run, read.
@@ -72,12 +87,32 @@ impl Belongings {
     pub fn new(script: &Script, tools: &str, external: Vec<ExternalAsked>, new: &New<'_>) -> Belongings {
         let modules = script.modules.iter().map(|module| (module.name.clone(), module.source.clone())).collect();
         let (tools, detached, outcome_bytes_max) = (tools.to_owned(), new.detached, new.outcome_bytes_max);
-        Belongings { modules, tools, external, detached, outcome_bytes_max, checked: None, not_checked: None }
+        Belongings {
+            modules,
+            tools,
+            external,
+            detached,
+            outcome_bytes_max,
+            durable: false,
+            checked: None,
+            not_checked: None,
+        }
     }
 
     pub fn with(&self, stand: &Stand) -> Vec<u8> {
         // Plain records: nothing of it can fail.
-        serde_json::to_vec(&Rest { belongings: self, stand }).unwrap_or_default()
+        serde_json::to_vec(&Rest::<_, _, Begun> { belongings: self, stand: Some(stand), begun: None })
+            .unwrap_or_default()
+    }
+
+    /// Of a durable run that is about to begin.
+    pub fn beginning(&self, begun: &Begun) -> Vec<u8> {
+        serde_json::to_vec(&Rest::<_, Stand, _> { belongings: self, stand: None, begun: Some(begun) })
+            .unwrap_or_default()
+    }
+
+    pub fn modules(&self) -> &[(String, String)] {
+        &self.modules
     }
 
     pub fn script(&self) -> Script {
@@ -91,14 +126,45 @@ impl Belongings {
     }
 }
 
+/// A durable run that nobody has, as it began or was parked last.
+pub enum Start {
+    Begun(Box<(Belongings, Begun)>),
+    Parked(Box<Kept>),
+}
+
+impl Start {
+    pub fn read(run: ParkedRun) -> Result<Start, RunError> {
+        if !run.image.is_empty() {
+            return Ok(Start::Parked(Box::new(Kept::read(run)?)));
+        }
+        match serde_json::from_slice(&run.rest) {
+            Ok(Rest::<Belongings, Stand, Begun> { belongings, begun: Some(begun), .. }) => {
+                Ok(Start::Begun(Box::new((belongings, begun))))
+            }
+            _ => {
+                tracing::error!(run = run.run, "a durable run cannot be read");
+                Err(RunError::new(ErrorKind::Internal, "InternalError", "what was kept of the run cannot be read"))
+            }
+        }
+    }
+
+    pub fn belongings(&self) -> &Belongings {
+        match self {
+            Start::Begun(begun) => &begun.0,
+            Start::Parked(kept) => &kept.belongings,
+        }
+    }
+}
+
 impl Kept {
     pub fn read(run: ParkedRun) -> Result<Kept, RunError> {
         let damaged = |what: &str| {
             tracing::error!(run = run.run, what, "a parked run cannot be read");
             RunError::new(ErrorKind::Internal, "InternalError", "what was kept of the run cannot be read")
         };
-        let Rest { belongings, stand } =
+        let Rest::<_, _, Begun> { belongings, stand, .. } =
             serde_json::from_slice(&run.rest).map_err(|error| damaged(&error.to_string()))?;
+        let stand = stand.ok_or_else(|| damaged("it was never parked"))?;
         let image = Image::from_bytes(&run.image).map_err(|error| damaged(&error.to_string()))?;
         let script = Some(run.script).filter(|script| !script.is_empty());
         let (sequence, created_at_ms) = (run.sequence, run.created_at_ms);

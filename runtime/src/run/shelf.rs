@@ -110,6 +110,10 @@ impl Runs {
     pub fn forget(&self, handle: &RunHandle) {
         let mut shelf = self.shelf();
         if let Some(of) = shelf.tenants.get_mut(&handle.tenant) {
+            // Another one of its name may have come from the store meanwhile.
+            if of.runs.get(&handle.id).is_none_or(|known| !std::ptr::eq(&raw const **known, handle)) {
+                return;
+            }
             of.runs.remove(&handle.id);
             let place = of.ended.iter().rposition(|ended| ended.id == handle.id);
             let bytes = place.and_then(|place| of.ended.remove(place)).map_or(0, |ended| ended.bytes);

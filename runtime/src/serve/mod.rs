@@ -2,6 +2,7 @@
 //! May touch: the listening sockets; nothing else of the machine.
 //! Security boundary: yes, towards clients: everything about a connection has a bound.
 
+mod adopt;
 mod body;
 mod conditions;
 mod ending;

@@ -9,7 +9,7 @@ use crate::bridge::{Admission, DoorError, Parked, ParkedHead, ParkedState, Refus
 use crate::isolate::{ErrorKind, RunError};
 use crate::limits::LIST_ENTRIES_MAX;
 use crate::respond::{Problem, ProblemKind, RunLine};
-use crate::run::{self, Desk, Kept, New, RunHandle, RunStatus};
+use crate::run::{self, Desk, Kept, New, RunHandle, RunObject, RunStatus};
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 use std::collections::BTreeMap;
@@ -62,8 +62,8 @@ impl Caller<'_> {
             };
             match lying.head.state {
                 ParkedState::Parked => {}
-                ParkedState::Taken => break,
-                ParkedState::Lost | ParkedState::Expired => return Err(lying.is_over()),
+                ParkedState::Taken | ParkedState::Orphan => break,
+                _ => return Err(lying.is_over()),
             }
             if let Some(handle) = lying.take(self).await? {
                 return Ok(handle);
@@ -83,15 +83,17 @@ impl Lying {
     fn status(&self) -> RunStatus {
         match self.head.state {
             ParkedState::Parked => RunStatus::Paused,
-            ParkedState::Taken => RunStatus::Running,
-            ParkedState::Lost => RunStatus::Failed,
-            ParkedState::Expired => RunStatus::Cancelled,
+            ParkedState::Taken | ParkedState::Orphan => RunStatus::Running,
+            ParkedState::Completed => RunStatus::Completed,
+            ParkedState::Lost | ParkedState::Failed => RunStatus::Failed,
+            ParkedState::Expired | ParkedState::Cancelled => RunStatus::Cancelled,
         }
     }
 
     fn error(&self) -> Option<RunError> {
         match self.head.state {
-            ParkedState::Parked | ParkedState::Taken => None,
+            ParkedState::Parked | ParkedState::Taken | ParkedState::Orphan => None,
+            ParkedState::Completed | ParkedState::Failed | ParkedState::Cancelled => None,
             ParkedState::Lost => {
                 let message = "the server that continued the run went away before its end";
                 Some(RunError::new(ErrorKind::Internal, "InternalError", message))
@@ -104,11 +106,24 @@ impl Lying {
     }
 
     pub fn has_ended(&self) -> bool {
-        matches!(self.head.state, ParkedState::Lost | ParkedState::Expired)
+        matches!(self.head.state, ParkedState::Lost | ParkedState::Expired) || self.has_last_word()
+    }
+
+    /// It was durable, and what is kept is how it ended.
+    fn has_last_word(&self) -> bool {
+        matches!(self.head.state, ParkedState::Completed | ParkedState::Failed | ParkedState::Cancelled)
+    }
+
+    /// Of one that has ended.
+    pub async fn tape(&self) -> Result<bytes::Bytes, Problem> {
+        match self.has_last_word() {
+            true => Ok(self.parked.tape(&self.head.run).await?.into()),
+            false => Err(Problem::new(ProblemKind::Conflict, "the run has not ended; its tape is whole when it has")),
+        }
     }
 
     fn is_over(&self) -> Problem {
-        let message = self.error().map(|error| error.message).unwrap_or_default();
+        let message = self.error().map_or_else(|| "it has ended".to_owned(), |error| error.message);
         Problem::new(ProblemKind::Conflict, format!("only a paused run can be continued: {message}"))
     }
 
@@ -118,7 +133,7 @@ impl Lying {
             tracing::error!(run = self.head.run, %error, "a parked run cannot be read");
             Problem::new(ProblemKind::Internal, "what was kept of the run cannot be read")
         };
-        if self.head.state == ParkedState::Parked {
+        if self.head.state == ParkedState::Parked || self.has_last_word() {
             return Ok(self.head.object.clone().into());
         }
         let mut object: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(&self.head.object).map_err(damaged)?;
@@ -161,7 +176,9 @@ impl Lying {
         let began = kept.began();
         let handle = kept.handle(&runs, &tenant, externals.clone(), began);
         let desk = Desk::new(handle.clone(), runs.clone(), externals, kept.belongings.clone());
-        let desk = Rc::new(desk.back_again(&mut kept));
+        let durable = kept.belongings.durable;
+        let desk = desk.back_again(&mut kept);
+        let desk = Rc::new(if durable { desk.durable(&session, 0) } else { desk });
         let (own, paused) = (caller.local.clone(), handle.next_stop());
         let mut ending = Ending::new(runs, handle.clone());
         tokio::task::spawn_local(async move {
@@ -169,18 +186,26 @@ impl Lying {
             let id = ending.id().to_owned();
             let left = run::execute_parked(host, id.clone(), &tenant, kept, began, &session, desk.clone()).await;
             drop(permit);
-            ending.recorded(desk.recorded());
-            // Who is told of the end finds its place free.
-            if left.is_some() {
-                forget(&session, &id).await;
-            }
-            drop(session);
-            ending.left(left);
+            end(&mut ending, &desk, session, left).await;
         });
         // It pauses where it stood, or fails.
         let _ = paused.await;
         Ok(Some(handle))
     }
+}
+
+/// A run has ended, or left: what is kept of it is kept or goes before anybody is told, and who is told finds its place free.
+pub(super) async fn end(ending: &mut Ending, desk: &Desk, session: Session, left: Option<RunObject>) {
+    ending.recorded(desk.recorded());
+    let left = match left {
+        Some(object) => desk.finish(object).await,
+        None => None,
+    };
+    if left.is_some() && desk.was_parked() {
+        forget(&session, ending.id()).await;
+    }
+    drop(session);
+    ending.left(left);
 }
 
 /// The run has ended: what was kept of it when it was parked goes.
@@ -218,8 +243,10 @@ fn line(head: ParkedHead) -> Option<RunLine> {
     let (status, error) = match head.state {
         ParkedState::Taken => return None,
         ParkedState::Parked => (RunStatus::Paused, None),
-        ParkedState::Lost => (RunStatus::Failed, None),
-        ParkedState::Expired => (RunStatus::Cancelled, None),
+        ParkedState::Orphan => (RunStatus::Running, None),
+        ParkedState::Completed => (RunStatus::Completed, None),
+        ParkedState::Lost | ParkedState::Failed => (RunStatus::Failed, None),
+        ParkedState::Expired | ParkedState::Cancelled => (RunStatus::Cancelled, None),
     };
     let ParkedHead { run: id, created_at_ms, script, .. } = head;
     Some(RunLine { id, status, created_at_ms, script, error })

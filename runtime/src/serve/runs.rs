@@ -10,7 +10,7 @@ use super::query::{entries, parameters};
 use super::resume::go_on;
 use super::worker::Local;
 use crate::admit::{self, Admitted, Wishes};
-use crate::bridge::{Admission, Asker, Parked, Session};
+use crate::bridge::{Admission, Asker, Parked, ParkedRun, Session};
 use crate::check::ToCheck;
 use crate::limits::{HTTP_BODY_BYTES_MAX, HTTP_BODY_MS, TAPE_BYTES_MAX};
 use crate::respond::{self, Problem, ProblemKind, Reply, RunLine};
@@ -20,6 +20,8 @@ use bytes::Bytes;
 use http::header::HeaderValue;
 use http::{Method, Request};
 use hyper::body::Incoming as Body;
+use mayfly_schemas::limits::PAUSE_MS_MAX;
+use serde_json::value::RawValue;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -131,7 +133,7 @@ impl Caller<'_> {
         let conflict = |detail: &str| Problem::new(ProblemKind::Conflict, detail);
         let handle = match self.find(id, Power::Look).await? {
             Found::Here(handle) => handle,
-            Found::Parked(_) => return Err(conflict("the run has not ended; its tape is whole when it has")),
+            Found::Parked(lying) => return lying.tape().await,
         };
         match (handle.tape(), handle.status()) {
             (Some(tape), _) => Ok(tape),
@@ -221,7 +223,13 @@ impl Going {
     pub async fn stopped(mut self) -> Result<Stop, Problem> {
         let stop = (&mut self.stop).await;
         self.waiting = false;
-        stop.map_err(|_| Problem::new(ProblemKind::Internal, "the run broke down"))
+        stop.map_err(|_| match self.handle.has_left() {
+            true => {
+                let detail = format!("the run goes on when its server is back: GET /v1/runs/{}", self.handle.id);
+                Problem::new(ProblemKind::BridgeUnavailable, detail).retry_after_ms(1_000)
+            }
+            false => Problem::new(ProblemKind::Internal, "the run broke down"),
+        })
     }
 
     /// It has stopped, or is not waited for.
@@ -252,16 +260,31 @@ pub(super) async fn begin(caller: &Caller<'_>, body: &[u8]) -> Result<Begun, Pro
     let permit = permit(local).await?;
     let (remembered, texts) = (&local.remembered, &local.shared.texts);
     let admitted = admit::admit(&local.bridge, remembered, texts, token.as_bytes(), request_id, body).await?;
-    let Admitted { job, session, wishes: Wishes { external, declared, left, check, detached, script } } = admitted;
+    let Admitted { mut job, session, wishes } = admitted;
+    let Wishes { external, declared, left, check, detached, durable, script } = wishes;
     let runs = local.shared.runs.clone();
     let outcome_bytes_max = job.limits.response_bytes;
-    let new = New { id: &job.id, tenant: &job.tenant, script, detached, outcome_bytes_max, external: external.clone() };
-    let belongings = Belongings::new(&job.script, &job.tools, declared, &new);
+    // Nobody has to wait for a run that is kept.
+    let stays = detached || durable;
+    let new = New {
+        id: &job.id,
+        tenant: &job.tenant,
+        script,
+        detached: stays,
+        outcome_bytes_max,
+        external: external.clone(),
+    };
+    let mut belongings = Belongings::new(&job.script, &job.tools, declared, &new);
+    belongings.durable = durable;
     let handle = runs.begin(new);
+    if durable && let Err(problem) = keep(local, &mut job, &session, &belongings, &handle).await {
+        runs.forget(&handle);
+        return Err(problem);
+    }
     let going = Going::new(handle.clone(), handle.next_stop(), 0);
     let to_check = check.then(|| ToCheck { external: external.declarations(), left });
     let desk = Desk::new(handle.clone(), runs.clone(), external, belongings).with_tape(job.tape.clone());
-    let desk = Rc::new(desk);
+    let desk = Rc::new(if durable { desk.durable(&session, 0) } else { desk });
     let (own, own_session) = (Rc::clone(local), session.clone());
     let checking = to_check.map(|to_check| (token.clone(), (*request_id).to_owned(), to_check));
     tokio::task::spawn_local(async move {
@@ -277,14 +300,44 @@ pub(super) async fn begin(caller: &Caller<'_>, body: &[u8]) -> Result<Begun, Pro
         };
         let left = run::execute_checked(&own.shared.host, job, &own_session, Some(desk.clone()), told).await;
         drop(permit);
-        ending.recorded(desk.recorded());
-        if left.is_some() && desk.was_parked() {
-            parked::forget(&own_session, ending.id()).await;
-        }
-        drop(own_session);
-        ending.left(left);
+        parked::end(&mut ending, &desk, own_session, left).await;
     });
     Ok(Begun { going, session, detached })
+}
+
+/// A durable run is kept before it does anything.
+async fn keep(
+    local: &Rc<Local>,
+    job: &mut run::Job,
+    session: &Session,
+    belongings: &Belongings,
+    handle: &RunHandle,
+) -> Result<(), Problem> {
+    let internal = |_| Problem::new(ProblemKind::Internal, "the machine gave no randomness");
+    let origin = run::Entropy::origin().map_err(internal)?;
+    job.origin = Some(origin);
+    let input = match &job.asked {
+        run::Asked::Input(input) => RawValue::from_string(input.clone()).unwrap_or_else(|_| RawValue::NULL.to_owned()),
+        run::Asked::Request { .. } => RawValue::NULL.to_owned(),
+    };
+    let begun = run::Begun { input, limits: job.limits, origin };
+    let kept = ParkedRun {
+        run: job.id.clone(),
+        sequence: 1,
+        created_at_ms: handle.created_at_ms,
+        expires_at_ms: handle.created_at_ms + PAUSE_MS_MAX,
+        engine: local.shared.host.engine.digest().to_owned(),
+        script: handle.script.clone().unwrap_or_default(),
+        head: handle.json().to_vec(),
+        rest: belongings.beginning(&begun),
+        image: Vec::new(),
+        durable: true,
+    };
+    match session.begin(&kept).await {
+        Ok(()) => Ok(()),
+        // On a session that was refused, the refusal is the reason.
+        Err(error) => Err(session.admission().await.err().unwrap_or(error).into()),
+    }
 }
 
 impl Begun {

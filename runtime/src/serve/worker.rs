@@ -3,7 +3,7 @@
 //! Security boundary: no. A thread of its own for each core, because Cap'n Proto clients stay on theirs.
 
 use super::hosts::Hosts;
-use super::{Incoming, Sender, Shared, http};
+use super::{Incoming, Sender, Shared, adopt, http};
 use crate::admit::{Remembered, RememberedScripts};
 use crate::bridge::Bridge;
 use crate::check::CheckDesk;
@@ -50,7 +50,7 @@ impl Worker {
             let local = tokio::task::LocalSet::new();
             // What a thread asks of the kernel when it starts is asked by now.
             let _ = running.send(());
-            local.block_on(&runtime, work(shared, receiver, stopped, counter));
+            local.block_on(&runtime, work(index, shared, receiver, stopped, counter));
         })?;
         runs.recv().map_err(std::io::Error::other)?;
         Ok(Worker { incoming, connections, stop })
@@ -73,6 +73,7 @@ impl Worker {
 }
 
 async fn work(
+    index: usize,
     shared: Arc<Shared>,
     mut incoming: mpsc::UnboundedReceiver<Incoming>,
     stopped: watch::Receiver<bool>,
@@ -83,6 +84,9 @@ async fn work(
         (Remembered::default(), RememberedScripts::default(), Hosts::new(bridge.clone()));
     let checks = CheckDesk::new(shared.checker.clone(), shared.host.programs.clone());
     let local = Rc::new(Local { shared, bridge, remembered, scripts, hosts, checks });
+    if index == 0 {
+        tokio::task::spawn_local(adopt::look(local.clone()));
+    }
     while let Some(connection) = incoming.recv().await {
         let counted = Counted::new(counter.clone(), local.shared.clone());
         let (local, stopped) = (local.clone(), stopped.clone());

@@ -11,7 +11,7 @@ mod replay;
 pub use replay::{Compared, NotReplayed, asks, replay};
 
 use crate::isolate::{Answer, Ask, Delivered, LogLine, Origin, Outcome, RunError, Step};
-use crate::run::Job;
+use crate::run::{Begun, Belongings, Job};
 use mayfly_schemas::limits::{Limits, TAPE_BYTES_MAX};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -95,6 +95,14 @@ impl Recorder {
         self.write(&Header { mayfly_tape: VERSION, run, engine, modules, tools, input, limits, origin });
     }
 
+    /// The same of a run that begins again, since its process is gone.
+    pub fn began(&self, engine: &str, id: &str, belongings: &Belongings, begun: &Begun) {
+        let (run, engine, tools) = (id.to_owned(), engine.to_owned(), belongings.tools.clone());
+        let Begun { input, limits, origin } = begun;
+        let (modules, input, limits, origin) = (belongings.modules().to_vec(), input.clone(), *limits, *origin);
+        self.write(&Header { mayfly_tape: VERSION, run, engine, modules, tools, input, limits, origin });
+    }
+
     /// What a turn came to, unless that is the end.
     pub fn turn(&self, step: &Step, logs: &[LogLine]) {
         let Step::Waiting(turn) = step else { return };
@@ -104,6 +112,11 @@ impl Recorder {
 
     pub fn event(&self, number: u32, at_ms: f64, answer: &Answer) {
         self.write(&Entry::Event { number, at_ms, answer: answer.delivered() });
+    }
+
+    /// The same of an answer that the run was given before.
+    pub fn event_again(&self, number: u32, at_ms: f64, answer: Delivered) {
+        self.write(&Entry::Event { number, at_ms, answer });
     }
 
     pub fn end(&self, outcome: &Outcome) {

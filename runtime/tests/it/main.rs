@@ -13,6 +13,7 @@ mod bodies;
 mod checks;
 mod command_line;
 mod console;
+mod durable;
 mod errors;
 mod examples;
 mod external;

@@ -13,7 +13,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Each brings a database of the version before, which is its place in this list, to its own. Never changed, only added to.
-const MIGRATIONS: [&str; 2] = [include_str!("migrations/0001_scripts.sql"), include_str!("migrations/0002_parked.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/0001_scripts.sql"),
+    include_str!("migrations/0002_parked.sql"),
+    include_str!("migrations/0003_durable.sql"),
+];
 
 const FILE: &str = "mayfly.db";
 /// What is left of the write-ahead log after a checkpoint.

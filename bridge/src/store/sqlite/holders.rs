@@ -45,7 +45,7 @@ impl Holders {
     }
 
     pub fn is_alive(&self, process: &str) -> bool {
-        process == self.own || self.is_locked(&self.path(process))
+        !process.is_empty() && (process == self.own || self.is_locked(&self.path(process)))
     }
 
     fn is_locked(&self, path: &Path) -> bool {

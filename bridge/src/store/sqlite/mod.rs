@@ -4,12 +4,14 @@
 //!
 //! One thread writes, because SQLite lets one write at a time anyway: there a queue is fairer than its locks.
 
+mod durable;
 mod file;
 mod holders;
 mod parked;
 mod scripts;
 mod worker;
 
+use super::durable::{Adopted, DurableRuns, Last, Orphan, Tape};
 use super::parked::{Head, ParkedRuns, Place, Row};
 use super::scripts::{Author, Bounds, Condition, Content, Digest, Info, Key, Scripts, Written};
 use super::{Pending, Store, StoreError};
@@ -108,6 +110,40 @@ impl ParkedRuns for SqliteStore {
     fn list_parked(&self, tenant: String, before: String, limit: u32, now_ms: u64) -> Pending<'_, Vec<Head>> {
         let holders = self.holders.clone();
         self.read(move |db: &mut Connection| parked::list(db, &tenant, &before, limit, now_ms, &holders)).boxed()
+    }
+}
+
+impl DurableRuns for SqliteStore {
+    fn begin(&self, run: Row, holder: u64, now_ms: u64) -> Pending<'_, ()> {
+        let (holders, bounds) = (self.holders.clone(), self.bounds);
+        self.write(move |db: &mut Connection| durable::begin(db, &run, holder, now_ms, &holders, &bounds)).boxed()
+    }
+
+    fn append(&self, place: Place, sequence: u64, number: u64, entry: Vec<u8>, holder: u64) -> Pending<'_, ()> {
+        let (holders, bounds) = (self.holders.clone(), self.bounds);
+        let at = (sequence, number);
+        self.write(move |db: &mut Connection| durable::append(db, &place, at, &entry, holder, &holders, &bounds))
+            .boxed()
+    }
+
+    fn finish(&self, place: Place, last: Last, holder: u64) -> Pending<'_, ()> {
+        let holders = self.holders.clone();
+        self.write(move |db: &mut Connection| durable::finish(db, &place, &last, holder, &holders)).boxed()
+    }
+
+    fn orphans(&self, limit: u32) -> Pending<'_, Vec<Orphan>> {
+        let holders = self.holders.clone();
+        self.read(move |db: &mut Connection| durable::orphans(db, limit, &holders)).boxed()
+    }
+
+    fn adopt(&self, place: Place, sequence: u64, holder: u64) -> Pending<'_, Adopted> {
+        let holders = self.holders.clone();
+        let adopt = move |db: &mut Connection| durable::adopt(db, &place, sequence, holder, &holders).map(Some);
+        self.write(adopt).map(present).boxed()
+    }
+
+    fn tape(&self, place: Place, now_ms: u64) -> Pending<'_, Option<Tape>> {
+        self.read(move |db: &mut Connection| durable::tape(db, &place, now_ms)).boxed()
     }
 }
 

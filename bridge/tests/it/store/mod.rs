@@ -3,6 +3,7 @@
 //! Security boundary: no; holds the tests of the store.
 
 mod cases;
+mod durable_cases;
 mod parked_cases;
 mod sqlite;
 
@@ -46,6 +47,14 @@ macro_rules! suite {
             tenants_with_runs_of_one_name_do_not_meet,
             parked_runs_are_listed_newest_first,
             more_parked_runs_than_a_tenant_may_have_are_refused,
+        );
+        $crate::store::suite!($make; durable_cases:
+            what_happened_in_a_durable_run_is_given_to_who_takes_it_up,
+            who_does_not_hold_a_durable_run_any_more_writes_nothing,
+            of_many_who_would_go_on_with_a_run_exactly_one_does,
+            a_durable_run_that_was_parked_begins_its_entries_anew_and_is_kept_while_taken,
+            how_a_durable_run_ended_is_told_for_a_while,
+            durable_runs_are_within_what_a_tenant_may_keep,
         );
     };
     ($make:path; $of:ident: $($case:ident,)*) => {$(

@@ -9,13 +9,13 @@ use std::sync::Arc;
 
 type Any = Arc<dyn Store>;
 
-const NOW: u64 = 1_700_000_000_000;
+pub const NOW: u64 = 1_700_000_000_000;
 
-fn place(tenant: &str, run: &str) -> Place {
+pub fn place(tenant: &str, run: &str) -> Place {
     Place { tenant: tenant.into(), run: run.into() }
 }
 
-fn row(tenant: &str, run: &str, sequence: u64) -> Row {
+pub fn row(tenant: &str, run: &str, sequence: u64) -> Row {
     let bytes = |part: &str| format!("{part} of {tenant} {run} {sequence}").into_bytes();
     Row {
         place: place(tenant, run),
@@ -23,6 +23,7 @@ fn row(tenant: &str, run: &str, sequence: u64) -> Row {
         created_at_ms: NOW - 5,
         expires_at_ms: NOW + 1_000,
         gone_at_ms: NOW + 2_000,
+        durable: false,
         engine: "engine".into(),
         script: "hello@2".into(),
         head: bytes("head"),
@@ -35,7 +36,7 @@ async fn state(store: &Any, run: &str, now_ms: u64) -> Option<State> {
     store.look(place("acme", run), now_ms).await.unwrap().map(|head| head.state)
 }
 
-fn conflict(sequence: u64) -> StoreError {
+pub fn conflict(sequence: u64) -> StoreError {
     StoreError::Conflict { current: Some(sequence) }
 }
 

@@ -43,6 +43,11 @@ impl RunHandle {
         settled.is_ok_and(|now| *now == Whereabouts::Here)
     }
 
+    /// It is the store's, and not on its way there.
+    pub fn has_left(&self) -> bool {
+        *self.whereabouts.borrow() == Whereabouts::Gone
+    }
+
     /// From now on nobody can continue or cancel it. False where somebody has done so already.
     pub(in crate::run) fn leaves(&self) -> bool {
         let state = self.state();
