@@ -21,7 +21,7 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::process::{Child as Process, ChildStderr, ChildStdin, ChildStdout};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tracing::instrument::WithSubscriber;
 
 /// A running child. Dropped, all of its group is killed.
@@ -56,6 +56,12 @@ impl Child {
         };
         tokio::spawn(tell(stderr, server.clone(), common.shared.clone()).with_subscriber(common.log.clone()));
         Ok((child, Lines { inner: stdout, bytes: 0 }, stdin))
+    }
+
+    /// When its process has ended, and what it wrote before had time to be read.
+    pub async fn ended(&mut self) {
+        let _ = self.process.wait().await;
+        sleep(Duration::from_millis(MCP_CHILD_END_MS)).await;
     }
 
     /// After its standard input was closed: gives it time, then less politely. Says how it ended.
