@@ -118,7 +118,11 @@ async fn child(
     }
     let (mut child, stdout, stdin) = match Child::spawn(command, server, common) {
         Ok(spawned) => spawned,
-        Err(error) => return Some(format!("`{}` cannot be started: {}", command.program, error.kind())),
+        Err(error) => {
+            let guard = common.shared.guard.as_ref().map(|guard| guard.display().to_string());
+            let program = guard.as_ref().unwrap_or(&command.program);
+            return Some(format!("`{program}` cannot be started: {}", error.kind()));
+        }
     };
     // Our own bound on lines ends the child; rmcp's would leave the call waiting.
     let transport = AsyncRwTransport::new(stdout, stdin).with_max_line_length(usize::MAX);
