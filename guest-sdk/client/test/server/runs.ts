@@ -6,8 +6,8 @@ import type { Continuation, LogLine, PendingCall, Run, RunStatus } from "@mayfly
 import { Evaluation, type HostCall, type State } from "./engine.js";
 import { Refusal } from "./refusal.js";
 
-/** Tools of the tenant: what they answer, and whether somebody must say yes. */
-export type TenantTools = Record<string, { approve?: boolean; answer(args: any): unknown }>;
+/** Tools of the tenant: what they answer to which argument, and whether somebody must say yes. */
+export type TenantTools = Record<string, { approve?: boolean; takes?: string; answer(args: any): unknown }>;
 
 const FIELDS = new Set("code modules main script input limits tools external workspace credentials record durable check tags wait".split(" "));
 
