@@ -9,7 +9,7 @@ import { jsonSchema, tool } from "ai";
 import { z } from "zod";
 import { Mayfly } from "@mayfly/client";
 import { MayflyExecutor, sanitizeToolName, type HostFunction, type ResolvedProvider } from "@mayfly/client/codemode";
-import { either, noApprovals, watched } from "./server/index.js";
+import { either, watched } from "./server/index.js";
 
 const both = either();
 const seen = watched();
@@ -194,7 +194,7 @@ test("limits end a run", async () => {
   assert.match(error ?? "", /100/);
 });
 
-test("a tool of the tenant that wants approval ends the run, unless somebody decides", noApprovals, async () => {
+test("a tool of the tenant that wants approval ends the run, unless somebody decides", async () => {
   const code = "async () => tools.bank.pay({})";
   const { error } = await new MayflyExecutor({ client: seen.client() }).execute(code, []);
   assert.match(error ?? "", /^ApprovalRequired: bank\.pay/);

@@ -3,8 +3,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ExternalTools, RunEvent } from "@mayfly/client";
-import { either, fakeOnly, noApprovals, watched } from "./server/index.js";
+import type { ExternalTools, PendingCall, RunEvent } from "@mayfly/client";
+import { either, fakeOnly, watched } from "./server/index.js";
 
 const both = either();
 const seen = watched();
@@ -81,11 +81,14 @@ test("of the tools only own properties are called", fakeOnly("a real server name
   assert.deepEqual(run.result, { outcomes: pending.map(({ call, tool }) => ({ call, error: `there is no external tool called ${tool}` })) });
 });
 
-test("an approval that nobody decides comes back, and can be given later", noApprovals, async () => {
+test("an approval that nobody decides comes back, and can be given later", async () => {
   const code = "async () => { const sum = await tools.add({ a: 1, b: 2 }); const paid = await tools.bank.pay({ sum }); return `${paid}, ${await tools.add({ a: sum, b: 1 })}`; }";
   const run = await seen.client().run({ code, external: { add } });
   assert.ok(run.status === "paused");
-  assert.deepEqual(run.pending, [{ call: 2, tool: "bank.pay", args: { sum: 3 }, reason: "approval" }]);
+  const [{ request, ...pending }, ...more] = run.pending as [PendingCall];
+  assert.deepEqual([pending, more], [{ call: 2, tool: "bank.pay", args: { sum: 3 }, reason: "approval" }, []]);
+  assert.deepEqual([request?.method, request?.body, request?.body_bytes, request?.digest.length], ["POST", '{"sum":3}', 9, 64]);
+  assert.match(request!.url, /^http:.*bank\.pay$/);
   const done = await seen.client().continue(run.id, { decisions: [{ call: 2, approve: true }] }, { external: { add } });
   assert.deepEqual([done.status, done.result], ["completed", "paid 3, 4"]);
   await assert.rejects(seen.client().continue(run.id, { decisions: [] }), { kind: "conflict" });
@@ -102,7 +105,7 @@ test("an abort of a continuation cancels the run, a refusal of one does not", as
   assert.deepEqual([seen.server.seen.at(-1)!.method, await status()], ["DELETE", "cancelled"]);
 });
 
-test("approve decides, and only true is yes", noApprovals, async () => {
+test("approve decides, and only true is yes", async () => {
   const code = "async () => tools.bank.pay({}).catch((e) => e.name)";
   const asked: string[] = [];
   for (const [said, result] of [[true, "paid"], [false, "PolicyError"], ["yes", "PolicyError"], [Promise.resolve(true), "paid"]] as const) {
@@ -112,7 +115,7 @@ test("approve decides, and only true is yes", noApprovals, async () => {
   assert.deepEqual(asked, Array(4).fill("bank.pay"));
 });
 
-test("an approve that fails cancels the run", noApprovals, async () => {
+test("an approve that fails cancels the run", async () => {
   const approve = () => Promise.reject(new Error("the pager is down"));
   await assert.rejects(seen.client().run({ code: "async () => tools.bank.pay({})", approve }), { message: "the pager is down" });
   assert.equal(await status(), "cancelled");
@@ -214,7 +217,7 @@ test("a stream goes on across pauses", async () => {
   }
 });
 
-test("a stream ends at an approval that nobody decides, and leaves the run waiting", noApprovals, async () => {
+test("a stream ends at an approval that nobody decides, and leaves the run waiting", async () => {
   for (const leave of [true, false]) {
     let paused: RunEvent | undefined;
     for await (const event of seen.client().stream({ code: "async () => tools.bank.pay({})", external: { add } })) {

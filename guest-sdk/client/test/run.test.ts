@@ -50,10 +50,10 @@ test("a token that nobody knows is unauthorized, and is not in the error", async
 });
 
 test("the body has what was asked for, and nothing of the caller's functions", async () => {
-  const request = { code: "1", input: [1], limits: { cpu_ms: 50 }, record: true, check: true, approve: () => true, external: { add: { description: "adds", input_schema: {}, execute: () => 1 } } };
+  const request = { code: "1", input: [1], limits: { cpu_ms: 50 }, tools: ["github"], record: true, check: true, approve: () => true, external: { add: { description: "adds", input_schema: {}, execute: () => 1 } } };
   await seen.client().run(request, { idempotency_key: "mine" });
   const { body, headers } = seen.server.seen.at(-1)!;
-  assert.deepEqual(body, { code: "1", input: [1], limits: { cpu_ms: 50 }, record: true, check: true, external: [{ name: "add", description: "adds", input_schema: {} }] });
+  assert.deepEqual(body, { code: "1", input: [1], limits: { cpu_ms: 50 }, tools: ["github"], record: true, check: true, external: [{ name: "add", description: "adds", input_schema: {} }] });
   assert.equal(headers["idempotency-key"], "mine");
 });
 

@@ -17,9 +17,6 @@ export function fakeOnly(reason: string): { skip?: string } {
   return MAYFLY_URL === undefined ? {} : { skip: reason };
 }
 
-/** Until a server has them. */
-export const noApprovals = fakeOnly("the server refuses `approve` in a tenant's file: approvals come in a later version");
-
 /** A server for the tests of a file that they can look into: the fake one, or a relay before the real one. */
 export function watched(): { readonly server: Listening; client(options?: Partial<MayflyOptions>): Mayfly } {
   let server: Listening | undefined;

@@ -25,11 +25,11 @@ async function serve(file: string): Promise<void> {
   });
   await new Promise<void>((resolve) => upstream.listen(0, "127.0.0.1", resolve));
   const { port } = upstream.address() as AddressInfo;
-  // A real server has no approvals yet.
-  const sets = Object.entries(TOOLS).filter(([, { approve }]) => approve !== true).map(([path, { takes }]) => {
+  const sets = Object.entries(TOOLS).map(([path, { approve, takes }]) => {
     const [set, ...rest] = path.split(".");
     const name = rest.join(".");
-    return `[[tools]]\nname = "${set}"\nprivate = true\n[[tools.operation]]\nname = "${name}"\nmethod = "POST"\nurl = "http://127.0.0.1:${port}/${path}"\ninput_schema = { type = "object"${takes === undefined ? "" : `, properties = { ${takes} = { type = "number" } }`} }\n`;
+    const approved = approve === true ? `approve = ["${name}"]\n` : "";
+    return `[[tools]]\nname = "${set}"\nprivate = true\n${approved}[[tools.operation]]\nname = "${name}"\nmethod = "POST"\nurl = "http://127.0.0.1:${port}/${path}"\ninput_schema = { type = "object"${takes === undefined ? "" : `, properties = { ${takes} = { type = "number" } }`} }\n`;
   });
   appendFileSync(file, sets.join(""));
 }
