@@ -18,6 +18,7 @@ use crate::tenants::Tenant;
 use crate::tls::Roots;
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -39,6 +40,8 @@ pub struct Shared {
     pub sessions: Arc<AtomicU32>,
     /// Whether requests to upstreams continue the trace of the run.
     pub trace_upstreams: bool,
+    /// What stands between the bridge and its children.
+    pub guard: Option<PathBuf>,
 }
 
 pub struct Lane {

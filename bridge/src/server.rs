@@ -75,6 +75,7 @@ pub async fn serve_in(
         holds,
         shelf: Shelf::new(store).map_err(Error::Store)?,
         trace_upstreams: settings.trace_upstreams,
+        guard: settings.guard.clone(),
         directory: Directory::load(settings),
         audit,
         lookup: world.lookup.unwrap_or_else(resolve::system),

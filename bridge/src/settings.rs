@@ -26,6 +26,11 @@ pub struct Settings {
     /// Whether requests to upstreams carry the trace of the request that began their run.
     #[serde(default)]
     pub trace_upstreams: bool,
+    /// What stands between the bridge and each command of `mcp_command`, and ends it should the bridge be killed: started as
+    /// `GUARD guard --parent PID -- COMMAND...`, in a process group of its own. The binary `mayfly` is one. Without it, a
+    /// command that does not end when its standard input does outlives a bridge that is killed.
+    #[serde(default)]
+    pub guard: Option<PathBuf>,
     pub ceilings: Limits,
     pub defaults: Limits,
 }

@@ -14,6 +14,7 @@ use mayfly_schemas::limits::{
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::pin::Pin;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::process::{Child as Process, ChildStderr, ChildStdin, ChildStdout};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tracing::instrument::WithSubscriber;
 
 /// A running child. Dropped, all of its group is killed.
@@ -37,7 +38,10 @@ impl Child {
         common: &Common,
     ) -> io::Result<(Child, Lines<ChildStdout>, ChildStdin)> {
         close_fds::set_fds_cloexec(3, &[]);
-        let mut made = tokio::process::Command::new(&command.program);
+        let mut made = match &common.shared.guard {
+            None => tokio::process::Command::new(&command.program),
+            Some(guard) => guarded(guard, &command.program),
+        };
         made.args(&command.arguments).current_dir(&command.folder).env_clear();
         if let Some(path) = std::env::var_os("PATH") {
             made.env("PATH", path);
@@ -58,6 +62,12 @@ impl Child {
         Ok((child, Lines { inner: stdout, bytes: 0 }, stdin))
     }
 
+    /// When its process has ended, and what it wrote before had time to be read.
+    pub async fn ended(&mut self) {
+        let _ = self.process.wait().await;
+        sleep(Duration::from_millis(MCP_CHILD_END_MS)).await;
+    }
+
     /// After its standard input was closed: gives it time, then less politely. Says how it ended.
     pub async fn end(mut self, common: &Common) -> String {
         let moment = common.moment(MCP_CHILD_END_MS, MCP_CHILD_END_AT_STOP_MS);
@@ -66,7 +76,10 @@ impl Child {
                 self.signal(signal);
             }
             if let Ok(Ok(status)) = timeout(moment, self.process.wait()).await {
-                return format!("it ended with {status}");
+                return match (status.code(), &common.shared.guard) {
+                    (Some(NOT_FOUND), Some(_)) => format!("it ended with {status} (no such command)"),
+                    _ => format!("it ended with {status}"),
+                };
             }
         }
         self.signal(Signal::KILL);
@@ -79,6 +92,18 @@ impl Child {
         let _ = self.group.map(|group| kill_process_group(group, signal));
     }
 }
+
+/// With `PR_SET_PDEATHSIG` set by the guard, not by us: between fork and exec that would be `unsafe` code, and it reaches one
+/// process, where commands like `npx` start others. The guard is the leader of the group, so that what holds for a command
+/// without one holds here: the group is known by the number of the process we started.
+fn guarded(guard: &Path, program: &str) -> tokio::process::Command {
+    let mut made = tokio::process::Command::new(guard);
+    made.args(["guard", "--parent", &std::process::id().to_string(), "--", program]);
+    made
+}
+
+/// How a guard, like a shell, tells that there is no such program.
+const NOT_FOUND: i32 = 127;
 
 impl Drop for Child {
     fn drop(&mut self) {

@@ -116,14 +116,23 @@ async fn child(
         () = turn(common) => {}
         () = end.cancelled() => return None,
     }
-    let (child, stdout, stdin) = match Child::spawn(command, server, common) {
+    let (mut child, stdout, stdin) = match Child::spawn(command, server, common) {
         Ok(spawned) => spawned,
-        Err(error) => return Some(format!("`{}` cannot be started: {}", command.program, error.kind())),
+        Err(error) => {
+            let guard = common.shared.guard.as_ref().map(|guard| guard.display().to_string());
+            let program = guard.as_ref().unwrap_or(&command.program);
+            return Some(format!("`{program}` cannot be started: {}", error.kind()));
+        }
     };
     // Our own bound on lines ends the child; rmcp's would leave the call waiting.
     let transport = AsyncRwTransport::new(stdout, stdin).with_max_line_length(usize::MAX);
     // Hardly any command knows the newer generation, and some of them end at a question before `initialize`.
-    let ended = serve(common, server, transport, lifecycle(!attempt.is_multiple_of(2)), || None, end).await;
+    let served = serve(common, server, transport, lifecycle(!attempt.is_multiple_of(2)), || None, end);
+    let ended = tokio::select! {
+        ended = served => ended,
+        // Something that it started may hold its standard output open.
+        () = child.ended() => Some("its process ended".to_owned()),
+    };
     let status = child.end(common).await;
     ended.map(|why| format!("{why}; {status}"))
 }

@@ -171,6 +171,7 @@ fn reason(host: &str) -> String {
         master_key: None,
         host: None,
         trace_upstreams: false,
+        guard: None,
         ceilings: CEILINGS,
         defaults: DEFAULTS,
     };

@@ -169,6 +169,21 @@ fn a_child_that_dies_is_started_again() {
 }
 
 #[test]
+fn a_child_that_dies_is_missed_though_something_holds_its_output() {
+    run(async {
+        let scene = scene("");
+        let opened = scene.bridge.session(&scene.token).await;
+        assert_eq!(call(&opened.session, "sh.fork", json!({})).await.value(), &json!("started"));
+        let held = lines(&scene.folder, "pids")[1].clone();
+        let called = call_within(&opened.session, "sh.die", json!({}), 8_000, 1 << 20).await;
+        let (kind, message) = called.failure();
+        assert!(kind == Kind::Tool && message.contains("the connection to it ended"), "{message}");
+        until("it is ended", || !is_running(&held)).await;
+        until("there is another", || lines(&scene.folder, "pids").len() == 3).await;
+    });
+}
+
+#[test]
 fn a_line_without_an_end_ends_the_child() {
     run(async {
         let scene = scene("");

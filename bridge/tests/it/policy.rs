@@ -17,6 +17,7 @@ fn settings(rules: &str) -> Settings {
         master_key: None,
         host: None,
         trace_upstreams: false,
+        guard: None,
         ceilings: CEILINGS,
         defaults: DEFAULTS,
     }

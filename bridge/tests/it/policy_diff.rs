@@ -17,6 +17,7 @@ fn settings_in(text: &str, folder: &Path) -> Settings {
         master_key: None,
         host: None,
         trace_upstreams: false,
+        guard: None,
         ceilings: CEILINGS,
         defaults: DEFAULTS,
     }

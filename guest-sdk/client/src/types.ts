@@ -65,6 +65,18 @@ export interface PendingCall {
   tool: string;
   args: unknown;
   reason: "approval" | "external";
+  /** Of one that waits for approval and goes over HTTP: what will be sent, but for its credential. A yes holds for this alone. */
+  request?: HeldRequest;
+}
+
+export interface HeldRequest {
+  method: string;
+  url: string;
+  /** The beginning of it, where it is text. */
+  body?: string;
+  body_bytes: number;
+  /** SHA-256 of method, URL and body, in hexadecimal digits. */
+  digest: string;
 }
 
 export interface LogLine {

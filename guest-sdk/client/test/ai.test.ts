@@ -8,10 +8,10 @@ import { MockLanguageModelV4 } from "ai/test";
 import ts from "typescript";
 import { z } from "zod";
 import { mayflyTool, type MayflyToolInput, type MayflyToolOptions, type MayflyToolOutput } from "@mayfly/client/ai";
-import { either, fake, fakeOnly } from "./server/index.js";
+import { either, watched } from "./server/index.js";
 
 const both = either();
-const only = fake();
+const seen = watched();
 
 const tools: ToolSet = {
   "find-user": tool({
@@ -105,16 +105,16 @@ test("two tools of one name are refused", () => {
   assert.throws(() => mayflyTool({ client: both.client(), tools: { "a-b": one, a_b: one } }), /"a-b" and "a_b"/);
 });
 
-test("an abort of the model's call cancels the run", fakeOnly, async () => {
+test("an abort of the model's call cancels the run", async () => {
   const controller = new AbortController();
-  let seen: AbortSignal | undefined;
+  let told: AbortSignal | undefined;
   const hang = tool({
     inputSchema: z.object({}),
-    execute: (_, { abortSignal }) => ((seen = abortSignal), setTimeout(() => controller.abort(new Error("enough")), 10), new Promise(() => undefined)),
+    execute: (_, { abortSignal }) => ((told = abortSignal), setTimeout(() => controller.abort(new Error("enough")), 10), new Promise(() => undefined)),
   });
-  await assert.rejects(use({ client: only.client(), tools: { hang } }, "async () => tools.hang({})", { abortSignal: controller.signal }), { message: "enough" });
-  assert.ok(seen?.aborted);
-  assert.equal([...only.server.runs.values()].at(-1)!.status, "cancelled");
+  await assert.rejects(use({ client: seen.client(), tools: { hang } }, "async () => tools.hang({})", { abortSignal: controller.signal }), { message: "enough" });
+  assert.ok(told?.aborted);
+  assert.equal(await seen.server.status(seen.server.ids.at(-1)!), "cancelled");
 });
 
 test("generateText runs it, and the model sees its result", async () => {

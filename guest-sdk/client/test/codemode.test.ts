@@ -9,10 +9,10 @@ import { jsonSchema, tool } from "ai";
 import { z } from "zod";
 import { Mayfly } from "@mayfly/client";
 import { MayflyExecutor, sanitizeToolName, type HostFunction, type ResolvedProvider } from "@mayfly/client/codemode";
-import { either, fake, fakeOnly } from "./server/index.js";
+import { either, watched } from "./server/index.js";
 
 const both = either();
-const only = fake();
+const seen = watched();
 
 function executor() {
   return new MayflyExecutor({ client: both.client() });
@@ -140,6 +140,17 @@ test("connectors are called by any method, and may pause or fail", async () => {
   assert.equal((await executor().execute("async () => github.pause({})", [], { connectors })).error, "__CODEMODE_PAUSE__");
 });
 
+test("a namespace may have the name of the tenant's own tools, or of one of codemode's, and is itself", async () => {
+  const providers: ResolvedProvider[] = [
+    { name: "clock", fns: { now: async () => "theirs" } },
+    { name: "codemode", fns: { clock: async () => "a tool", github_: async () => "another" } },
+    { name: "inspect", fns: { then: async () => "a name that objects have" } },
+  ];
+  const connectors = [{ name: "github", binding: { callTool: async (method: string) => method } }];
+  const code = "async () => [await clock.now(), await codemode.clock(), await codemode.github_(), await github.issues_list({}), await inspect['then']()]";
+  assert.deepEqual(await executor().execute(code, providers, { connectors }), { result: ["theirs", "a tool", "another", "issues_list", "a name that objects have"], logs: [] });
+});
+
 test("names that cannot be are told in codemode's words", async () => {
   const fn = async () => 1;
   const table: [Parameters<MayflyExecutor["execute"]>[1], string][] = [
@@ -183,13 +194,12 @@ test("limits end a run", async () => {
   assert.match(error ?? "", /100/);
 });
 
-test("a tool of the tenant that wants approval ends the run, unless somebody decides", fakeOnly, async () => {
-  only.server.tools["bank.pay"] = { approve: true, answer: () => "paid" };
-  const code = "async () => tools.bank.pay({ sum: 1 })";
-  const { error } = await new MayflyExecutor({ client: only.client() }).execute(code, []);
+test("a tool of the tenant that wants approval ends the run, unless somebody decides", async () => {
+  const code = "async () => tools.bank.pay({})";
+  const { error } = await new MayflyExecutor({ client: seen.client() }).execute(code, []);
   assert.match(error ?? "", /^ApprovalRequired: bank\.pay/);
-  assert.equal([...only.server.runs.values()].at(-1)!.status, "cancelled");
-  assert.equal((await new MayflyExecutor({ client: only.client(), approve: () => true }).execute(code, [])).result, "paid");
+  assert.equal(await seen.server.status(seen.server.ids.at(-1)!), "cancelled");
+  assert.equal((await new MayflyExecutor({ client: seen.client(), approve: () => true }).execute(code, [])).result, "paid");
 });
 
 test("providers of both kinds work through createCodeTool", async () => {

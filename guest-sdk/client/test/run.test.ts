@@ -4,10 +4,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Mayfly, MayflyError, MayflyProblem, type RunEvent } from "@mayfly/client";
-import { either, fake, fakeOnly } from "./server/index.js";
+import { either, fakeOnly, watched } from "./server/index.js";
 
 const both = either();
-const only = fake();
+const seen = watched();
 
 test("code runs with its input and comes back with result and log", async () => {
   const run = await both.client().run<number>({ code: "async (input) => { console.log('n is', input.n); console.warn('w'); return input.n * 2; }", input: { n: 21 } });
@@ -40,8 +40,8 @@ test("what the server refuses is a problem with kind, status and detail", async 
   });
 });
 
-test("a token that nobody knows is unauthorized, and is not in the error", fakeOnly, async () => {
-  const client = only.client({ token: "mayfly_other" });
+test("a token that nobody knows is unauthorized, and is not in the error", async () => {
+  const client = seen.client({ token: "mayfly_other" });
   await assert.rejects(client.run({ code: "1" }), (thrown) => {
     assert.ok(thrown instanceof MayflyProblem && thrown.kind === "unauthorized");
     assert.doesNotMatch(`${thrown.stack}${JSON.stringify(thrown)}`, /mayfly_other/);
@@ -49,11 +49,11 @@ test("a token that nobody knows is unauthorized, and is not in the error", fakeO
   });
 });
 
-test("the body has what was asked for, and nothing of the caller's functions", fakeOnly, async () => {
-  const request = { code: "1", limits: { cpu_ms: 5 }, tools: ["github"], tags: { job: "1" }, check: true, approve: () => true, external: { add: { description: "adds", input_schema: {}, execute: () => 1 } } };
-  await only.client().run(request, { idempotency_key: "mine" });
-  const { body, headers } = only.server.seen.at(-1)!;
-  assert.deepEqual(body, { code: "1", limits: { cpu_ms: 5 }, tools: ["github"], tags: { job: "1" }, check: true, external: [{ name: "add", description: "adds", input_schema: {} }] });
+test("the body has what was asked for, and nothing of the caller's functions", async () => {
+  const request = { code: "1", input: [1], limits: { cpu_ms: 50 }, tools: ["github"], record: true, check: true, approve: () => true, external: { add: { description: "adds", input_schema: {}, execute: () => 1 } } };
+  await seen.client().run(request, { idempotency_key: "mine" });
+  const { body, headers } = seen.server.seen.at(-1)!;
+  assert.deepEqual(body, { code: "1", input: [1], limits: { cpu_ms: 50 }, tools: ["github"], record: true, check: true, external: [{ name: "add", description: "adds", input_schema: {} }] });
   assert.equal(headers["idempotency-key"], "mine");
 });
 
@@ -75,27 +75,26 @@ test("runs are looked at, listed over pages, and cancelled", async () => {
   await assert.rejects(client.get("a/../../scripts"), { kind: "not_found" });
 });
 
-test("a list whose cursor stands still ends with an error", fakeOnly, async () => {
-  for (let times = 0; times < 2; times += 1) only.server.faults.push((_, response) => void response.end(JSON.stringify({ runs: [{ id: "a" }], cursor: "x" })));
+test("a list whose cursor stands still ends with an error", fakeOnly("a real server's cursor moves on"), async () => {
+  for (let times = 0; times < 2; times += 1) seen.server.faults.push((_, response) => void response.end(JSON.stringify({ runs: [{ id: "a" }], cursor: "x" })));
   const walk = async () => {
-    for await (const _ of only.client().list());
+    for await (const _ of seen.client().list());
   };
   await assert.rejects(walk(), { kind: "protocol" });
 });
 
-test("tools are searched, and declarations read", fakeOnly, async () => {
-  only.server.tools["github.issues.list"] = { answer: () => [] };
-  assert.deepEqual(await only.client().tools.search("issues"), { results: [{ path: "github.issues.list", description: "" }], truncated: false });
-  assert.match(await only.client().types(), /declare const tools/);
+test("tools are searched, and declarations read", async () => {
+  const { results, truncated } = await both.client().tools.search("issues");
+  assert.deepEqual([results.map(({ path }) => path), typeof truncated], [["github.issues.list"], "boolean"]);
+  assert.match(await both.client().types(), /declare const tools/);
 });
 
-test("events come as they happen, wherever the bytes are cut", fakeOnly, async () => {
+test("events come as they happen, wherever the bytes are cut", async () => {
   const code = "async () => { console.log('é😀'); const a = await tools.clock.now({ z: 1 }); console.error('two'); return a; }";
-  only.server.tools["clock.now"] = { answer: () => 5 };
   for (const size of [1, 2, 3, 7, Infinity]) {
-    only.server.event_piece_bytes = size;
+    seen.server.event_piece_bytes = size;
     const told = [];
-    for await (const event of only.client().stream({ code })) {
+    for await (const event of seen.client().stream({ code })) {
       told.push(event.type === "log" ? event.log.text : event.type === "call" ? event.call.tool : event.type === "result" ? event.run.result : event.type);
     }
     assert.deepEqual(told, ["é😀", "clock.now", "two", 5], `in pieces of ${size}`);
@@ -110,51 +109,51 @@ test("a server without streams gives the result alone", async () => {
   assert.equal(last.run.result, 42);
 });
 
-test("leaving the loop cancels the run", fakeOnly, async () => {
+test("leaving the loop cancels the run", async () => {
   const code = "async () => { console.log('begun'); await new Promise(r => setTimeout(r, 100000)); }";
   let left = false;
-  for await (const event of only.client().stream({ code })) {
+  for await (const event of seen.client().stream({ code })) {
     assert.equal(event.type, "log");
     left = true;
     break;
   }
   assert.ok(left);
-  assert.equal(only.server.seen.at(-1)!.method, "DELETE");
-  assert.equal([...only.server.runs.values()].at(-1)!.status, "cancelled");
+  assert.equal(seen.server.seen.at(-1)!.method, "DELETE");
+  assert.equal(await seen.server.status(seen.server.ids.at(-1)!), "cancelled");
 });
 
-test("a stream that breaks off before the run is an error", fakeOnly, async () => {
+test("a stream that breaks off before the run is an error", fakeOnly("a real server would have to be killed within an event"), async () => {
   const pieces = ["", ": nothing\n\n", "event: log\ndata: {\"text\":\"x\"}\n\n", "event: result\ndata: {}"];
   for (const piece of pieces) {
-    only.server.faults.push((_, response) => void response.writeHead(200, { "content-type": "text/event-stream" }).end(piece));
+    seen.server.faults.push((_, response) => void response.writeHead(200, { "content-type": "text/event-stream" }).end(piece));
     const walk = async () => {
-      for await (const _ of only.client().stream({ code: "1" }));
+      for await (const _ of seen.client().stream({ code: "1" }));
     };
     await assert.rejects(walk(), { name: "MayflyError", kind: "connection" }, JSON.stringify(piece));
   }
 });
 
-test("events of a later version are passed over", fakeOnly, async () => {
+test("events of a later version are passed over", fakeOnly("this version of the server has no such events"), async () => {
   const run = { id: "run_1", status: "completed", result: 1 };
   const text = `event: usage\ndata: not json\n\ndata: nor this\n\nevent: result\ndata: ${JSON.stringify(run)}\n\nevent: log\ndata: {}\n\n`;
-  only.server.faults.push((_, response) => void response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8" }).end(text));
+  seen.server.faults.push((_, response) => void response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8" }).end(text));
   const events = [];
-  for await (const event of only.client().stream({ code: "1" })) events.push(event);
+  for await (const event of seen.client().stream({ code: "1" })) events.push(event);
   assert.deepEqual(events, [{ type: "result", run }]);
 });
 
-test("an input that JSON cannot carry is told before anything is sent", fakeOnly, async () => {
-  const before = only.server.seen.length;
-  await assert.rejects(only.client().run({ code: "1", input: 1n }), TypeError);
-  assert.equal(only.server.seen.length, before);
+test("an input that JSON cannot carry is told before anything is sent", async () => {
+  const before = seen.server.seen.length;
+  await assert.rejects(seen.client().run({ code: "1", input: 1n }), TypeError);
+  assert.equal(seen.server.seen.length, before);
 });
 
-test("what is no run is not taken for one", fakeOnly, async () => {
+test("what is no run is not taken for one", fakeOnly("a real server answers with a run"), async () => {
   for (const body of ["{}", "null", "[]", '{"id":1,"status":"completed"}']) {
-    only.server.faults.push((_, response) => void response.end(body));
-    await assert.rejects(only.client().run({ code: "1" }), { kind: "protocol" }, body);
-    only.server.faults.push((_, response) => void response.writeHead(200, { "content-type": "text/event-stream" }).end(`event: result\ndata: ${body}\n\n`));
-    await assert.rejects(only.client().stream({ code: "1" }).next(), { kind: "protocol" }, body);
+    seen.server.faults.push((_, response) => void response.end(body));
+    await assert.rejects(seen.client().run({ code: "1" }), { kind: "protocol" }, body);
+    seen.server.faults.push((_, response) => void response.writeHead(200, { "content-type": "text/event-stream" }).end(`event: result\ndata: ${body}\n\n`));
+    await assert.rejects(seen.client().stream({ code: "1" }).next(), { kind: "protocol" }, body);
   }
 });
 

@@ -85,7 +85,7 @@ test("no description leaves its comment", () => {
 test("what stands around the code of a model passes a strict type check with it", () => {
   const none = { tools: {}, connector: false };
   const prelude = "state.step = async (name, work) => { await state.note(name); return await work(); };";
-  const namespaces = [{ name: "codemode", ...none, tools: { add: "add" } }, { name: "state", ...none, tools: { note: "note" }, prelude }, { name: "gh", tools: {}, connector: true }];
+  const namespaces = [{ name: "codemode", path: "codemode", ...none, tools: { add: "add" } }, { name: "state", path: "codemode.state", ...none, tools: { note: "note" }, prelude }, { name: "gh", path: "codemode.gh", tools: {}, connector: true }];
   const code = "export default async (): Promise<number[]> => [await codemode.add({ a: 1 }), await state.step('x', async () => 2), await gh.list({})];";
   const { modules, main } = program(code, namespaces);
   const folder = new URL("../../types/", import.meta.url).pathname;

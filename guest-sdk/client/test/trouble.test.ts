@@ -4,15 +4,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Mayfly, MayflyError, MayflyProblem } from "@mayfly/client";
-import { fake, FakeServer, fakeOnly } from "./server/index.js";
+import { FakeServer, fakeOnly, watched } from "./server/index.js";
 
-const it = fake();
+const it = watched();
 
 function since(from: number) {
   return it.server.seen.slice(from);
 }
 
-test("overload, draining and quota are tried again with the same key", fakeOnly, async () => {
+test("overload, draining and quota are tried again with the same key", async () => {
   for (const [status, kind, headers] of [[503, "overloaded", {}], [503, "draining", { "retry-after": "0" }], [429, "quota", { "retry-after": "0" }]] as const) {
     const from = it.server.seen.length;
     it.server.refuse(2, status, kind, headers);
@@ -27,7 +27,7 @@ test("overload, draining and quota are tried again with the same key", fakeOnly,
   assert.equal(new Set(keys).size, 3, "each call has a key of its own");
 });
 
-test("other refusals are told at once", fakeOnly, async () => {
+test("other refusals are told at once", fakeOnly("every request is refused on purpose, and none reaches a server"), async () => {
   for (const [status, kind, headers] of [[503, "bridge_unavailable", { "retry-after": "0" }], [503, "store_unavailable", { "retry-after": "0" }], [429, "quota", {}], [500, "internal", {}], [400, "bad_request", {}], [507, "store_full", {}], [503, "overloaded", { "retry-after": "3600" }]] as const) {
     const from = it.server.seen.length;
     it.server.refuse(1, status, kind, headers);
@@ -36,14 +36,14 @@ test("other refusals are told at once", fakeOnly, async () => {
   }
 });
 
-test("tries end", fakeOnly, async () => {
+test("tries end", fakeOnly("every request is refused on purpose, and none reaches a server"), async () => {
   const from = it.server.seen.length;
   it.server.refuse(3, 503, "overloaded", { "retry-after": "0" });
   await assert.rejects(it.client({ retries_max: 2 }).run({ code: "1" }), (thrown) => thrown instanceof MayflyProblem && thrown.retry_after_ms === 0);
   assert.equal(since(from).length, 3);
 });
 
-test("retry-after is waited for, in seconds or as a date", fakeOnly, async () => {
+test("retry-after is waited for, in seconds or as a date", async () => {
   for (const make of [() => "1", () => new Date(Date.now() + 2_500).toUTCString()]) {
     const value = make();
     it.server.refuse(1, 503, "draining", { "retry-after": value });
@@ -53,7 +53,7 @@ test("retry-after is waited for, in seconds or as a date", fakeOnly, async () =>
   }
 });
 
-test("an abort ends the wait for a retry", fakeOnly, async () => {
+test("an abort ends the wait for a retry", fakeOnly("the one request is refused on purpose, and none reaches a server"), async () => {
   it.server.refuse(1, 503, "draining", { "retry-after": "20" });
   const controller = new AbortController();
   const run = it.client().run({ code: "1" }, { signal: controller.signal });
@@ -63,7 +63,7 @@ test("an abort ends the wait for a retry", fakeOnly, async () => {
   assert.ok(performance.now() - began < 5_000);
 });
 
-test("a server that hangs is a timeout, before its head and after", fakeOnly, async () => {
+test("a server that hangs is a timeout, before its head and after", fakeOnly("a real server would have to hang"), async () => {
   it.server.faults.push(() => undefined, (_, response) => void response.writeHead(200).write("{"));
   for (const place of ["head", "body"]) {
     await assert.rejects(it.client({ timeout_ms: 100 }).run({ code: "1" }), (thrown) => thrown instanceof MayflyError && thrown.kind === "timeout", place);
@@ -72,29 +72,43 @@ test("a server that hangs is a timeout, before its head and after", fakeOnly, as
   await assert.rejects(it.client().stream({ code: "1" }, { timeout_ms: 100 }).next(), { kind: "timeout" });
 });
 
-test("a stream lasts as long as its run, whatever a plain answer may take", fakeOnly, async () => {
+test("a run that takes longer than the client waits is a timeout, and ends", async () => {
+  const code = "async () => { console.log('x'); await new Promise(r => setTimeout(r, 20000)); }";
+  await assert.rejects(it.client().run({ code }, { timeout_ms: 300 }), { kind: "timeout" });
+  const events = it.client().stream({ code }, { timeout_ms: 300 });
+  assert.equal((await events.next()).value?.type, "log");
+  await assert.rejects(events.next(), { kind: "timeout" });
+  const id = it.server.ids.at(-1)!;
+  for (let tries = 0; tries < 100 && (await it.server.status(id)) === "running"; tries += 1) await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(await it.server.status(id), "cancelled");
+});
+
+test("a stream lasts as long as its run, whatever a plain answer may take", async () => {
   const code = "async () => { console.log('x'); await new Promise(r => setTimeout(r, 1500)); return 1; }";
   const types = [];
   for await (const event of it.client({ timeout_ms: 1_000 }).stream({ code })) types.push(event.type);
   assert.deepEqual(types, ["log", "result"]);
 });
 
-test("a run is given the time that its wall clock limit says", fakeOnly, async () => {
+test("a run is given the time that its wall clock limit says", async () => {
   const code = "async () => { await new Promise(r => setTimeout(r, 300)); return 1; }";
   const run = await it.client({ timeout_ms: 100 }).run({ code, limits: { wall_ms: 2_000 } });
   assert.equal(run.result, 1);
 });
 
-test("nobody there, or somebody who breaks off", fakeOnly, async () => {
-  const gone = await FakeServer.start();
+test("nobody there", async () => {
+  const gone = await new FakeServer().listen();
   const url = gone.url;
   await gone.stop();
   await assert.rejects(new Mayfly({ url, token: "t" }).run({ code: "1" }), (thrown) => thrown instanceof MayflyError && thrown.kind === "connection" && /ECONNREFUSED/.test(thrown.message));
+});
+
+test("somebody who breaks off", fakeOnly("a real server would have to be killed before it answers"), async () => {
   it.server.faults.push((_, response) => void response.destroy());
   await assert.rejects(it.client().run({ code: "1" }), { kind: "connection" });
 });
 
-test("something else answers", fakeOnly, async () => {
+test("something else answers", fakeOnly("what answers here is no Mayfly"), async () => {
   it.server.faults.push(
     (_, response) => void response.writeHead(502, { "content-type": "text/html" }).end("<h1>Bad gateway</h1>"),
     (_, response) => void response.writeHead(200).end("<h1>hello</h1>"),
@@ -103,24 +117,26 @@ test("something else answers", fakeOnly, async () => {
   await assert.rejects(it.client().run({ code: "1" }), { kind: "protocol" });
 });
 
-test("the token does not follow a redirect", fakeOnly, async () => {
-  const other = await FakeServer.start();
+test("the token does not follow a redirect", fakeOnly("a real server redirects nobody"), async () => {
+  const other = await new FakeServer().listen();
   it.server.faults.push((_, response) => void response.writeHead(307, { location: `${other.url}/v1/runs` }).end());
   await assert.rejects(it.client().run({ code: "1" }), { kind: "protocol" });
   assert.equal(other.seen.length, 0);
   await other.stop();
 });
 
-test("a path before /v1 and another fetch are used", fakeOnly, async () => {
+test("a path before /v1 and another fetch are used", async () => {
   const asked: string[] = [];
-  const given: typeof fetch = async (input, init) => (asked.push(`${init?.method} ${input}`), new Response('{"id":"run_1","status":"running","results":[]}'));
-  const client = new Mayfly({ url: "https://example.com/mayfly/?x#y", token: "t", fetch: given });
-  await client.get("run_1");
+  const given: typeof fetch = async (input, init) => (asked.push(`${init?.method} ${input}`), fetch(String(input).replace("/mayfly/v1", "/v1"), init));
+  const client = it.client({ url: `${it.server.url}/mayfly/?x#y`, fetch: given });
+  const { id } = await client.run({ code: "1" });
+  assert.equal((await client.get(id)).result, 1);
   await client.tools.search("a b&c");
-  assert.deepEqual(asked, ["GET https://example.com/mayfly/v1/runs/run_1", "GET https://example.com/mayfly/v1/tools?query=a+b%26c"]);
+  const base = `${it.server.url}/mayfly/v1`;
+  assert.deepEqual(asked, [`POST ${base}/runs`, `GET ${base}/runs/${id}`, `GET ${base}/tools?query=a+b%26c`]);
 });
 
-test("an answer without end is not kept", fakeOnly, async () => {
+test("an answer without end is not kept", fakeOnly("the `fetch` of this test answers by itself, without end"), async () => {
   const body = () => new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(1 << 22)) });
   const client = new Mayfly({ url: "http://x", token: "t", fetch: async () => new Response(body()) });
   await assert.rejects(client.get("run_1"), (thrown) => thrown instanceof MayflyError && thrown.kind === "protocol" && /longer than/.test(thrown.message));

@@ -27,10 +27,11 @@ pub struct Arguments {
 pub fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     mayfly_bridge::harden_process();
     super::log_to_stderr("warn,mayfly=info,mayfly_bridge=info");
-    let settings = match &arguments.config {
+    let mut settings = match &arguments.config {
         Some(file) if !arguments.settings_from_parent => setup::settings(&mayfly::config::Config::read(file)?),
         _ => settings_from_parent()?,
     };
+    settings.guard = Some(std::env::current_exe().map_err(|error| Failure::fault("this program", error))?);
     let mistakes = mayfly_bridge::check_tenants(&settings);
     if !mistakes.is_empty() && !arguments.settings_from_parent {
         return Err(mistakes.into());

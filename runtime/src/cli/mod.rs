@@ -10,6 +10,7 @@ mod child;
 mod demo;
 mod failure;
 mod findings;
+mod guard;
 mod modules;
 mod paint;
 mod policy;
@@ -60,6 +61,9 @@ pub enum Command {
     Runtime,
     /// Start the bridge alone
     Bridge(bridge::Arguments),
+    /// What the bridge starts for each `mcp_command`: the command, and its end when the bridge ends
+    #[command(hide = true)]
+    Guard(guard::Arguments),
     /// Show what this is: a script against a sample API, start to end
     Demo(demo::Arguments),
     /// Make tokens
@@ -93,6 +97,7 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Serve(arguments) => serve::run(arguments),
         Command::Runtime => runtime::run(),
         Command::Bridge(arguments) => bridge::run(arguments),
+        Command::Guard(arguments) => guard::run(arguments),
         Command::Demo(arguments) => demo::run(arguments),
         Command::Token(verb) => token::run(verb),
         Command::Secret(verb) => secret::run(verb),

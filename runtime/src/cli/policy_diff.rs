@@ -70,6 +70,7 @@ fn version(path: &Path) -> Result<Version, Failure> {
         master_key: None,
         host: None,
         trace_upstreams: false,
+        guard: None,
         ceilings: CEILINGS,
         defaults: DEFAULTS,
     };

@@ -168,6 +168,7 @@ pub fn inline(tenant_file: &str) -> Settings {
         host: None,
         master_key: None,
         trace_upstreams: false,
+        guard: None,
         ceilings,
         defaults,
     }

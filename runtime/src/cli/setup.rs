@@ -18,6 +18,7 @@ pub fn settings(config: &Config) -> Settings {
         master_key: config.master_key.clone(),
         host: config.host.clone(),
         trace_upstreams: config.trace_upstreams,
+        guard: None,
         ceilings: config.ceilings,
         defaults: config.defaults,
     }

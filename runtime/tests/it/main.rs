@@ -18,6 +18,7 @@ mod errors;
 mod examples;
 mod external;
 mod frames;
+mod guard;
 mod hostile;
 mod http;
 mod images;

@@ -1,30 +1,13 @@
 //! `mayfly serve` is three processes: what becomes of the others, and of their clients, when one is told to stop or dies.
 
+use crate::harness::process::{gone, send};
 use crate::harness::server::{Server, folder, mayfly};
 use crate::harness::upstream::{Upstream, respond};
 use serde_json::{Value, json};
 use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
-
-fn send(signal: &str, target: &str) {
-    let sent = Command::new("kill").args([signal, "--", target]).status().expect("there is `kill`");
-    assert!(sent.success(), "kill {signal} {target}");
-}
-
-fn gone(pid: u64, within: Duration) -> bool {
-    let until = Instant::now() + within;
-    while Instant::now() < until {
-        // A process whose parent has not asked for its status yet is gone too.
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        if stat.rsplit(')').next().is_none_or(|rest| rest.is_empty() || rest.starts_with(" Z")) {
-            return true;
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    false
-}
+use std::time::Duration;
 
 /// A server in a process group of its own, as a terminal would start it, with an upstream that takes its time.
 fn slow_server() -> (Server, Upstream) {

@@ -53,6 +53,7 @@ impl Setup {
             master_key: None,
             host: None,
             trace_upstreams: false,
+            guard: None,
             ceilings: CEILINGS,
             defaults: DEFAULTS,
         };

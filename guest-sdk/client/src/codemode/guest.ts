@@ -22,6 +22,8 @@ export const PAUSE = "__CODEMODE_PAUSE__";
 
 export interface Namespace {
   name: string;
+  /** Where the guest's `tools` has them. */
+  path: string;
   /** The tools by the names that the script uses, and the names by which the server knows them. */
   tools: Record<string, string>;
   connector: boolean;
@@ -52,10 +54,11 @@ export default async function (input: unknown) {
 `;
 
 function guest(namespaces: Namespace[]): string {
-  const told = namespaces.map(({ name, tools, connector }) => ({ name, tools, connector }));
+  const told = namespaces.map(({ name, path, tools, connector }) => ({ name, path: path.split("."), tools, connector }));
   return `${HELPERS}
-${declared(namespaces)}for (const { name, tools, connector } of ${JSON.stringify(told)} as { name: string; tools: Record<string, string>; connector: boolean }[]) {
-  const value = connector ? connectorOf(root[name]) : namespaceOf(root[name], tools);
+${declared(namespaces)}for (const { name, path, tools, connector } of ${JSON.stringify(told)} as { name: string; path: string[]; tools: Record<string, string>; connector: boolean }[]) {
+  const calls = path.reduce((at, step) => at[step], root);
+  const value = connector ? connectorOf(calls) : namespaceOf(calls, tools);
   Object.defineProperty(globalThis, name, { value, writable: true, configurable: true });
 }
 `;

@@ -2,7 +2,7 @@
 // May touch: nothing.
 // Security boundary: yes, the host's: of a provider only its own functions can be called.
 
-import { isIdentifier, isReserved, sanitized, wireName } from "../names.js";
+import { isIdentifier, isReserved, sanitized, sanitizeToolName, wireName } from "../names.js";
 import type { ExternalTool, ExternalTools } from "../types.js";
 import { ARGS_TAG, CONNECTOR_TOOL, type Namespace } from "./guest.js";
 import type { ConnectorBinding, HostFunction, ResolvedProvider } from "./shapes.js";
@@ -20,16 +20,32 @@ export interface Plan {
   external: ExternalTools;
 }
 
+/** No set of tools of a tenant can be called this; so whatever a namespace is called, it is none of them. */
+const OWN = "codemode";
+
 export function plan(providers: ResolvedProvider[], connectors: ConnectorBinding[]): Plan | { error: string } {
   const wrong = misnamed(providers, connectors);
   if (wrong !== undefined) return { error: wrong };
   const made: Plan = { namespaces: [], external: {} };
+  const pathOf = paths(providers);
   for (const provider of providers) {
-    const error = addProvider(made, provider);
+    const error = addProvider(made, provider, pathOf(provider.name));
     if (error !== undefined) return { error };
   }
-  connectors.forEach((connector) => addConnector(made, connector));
+  connectors.forEach((connector) => addConnector(made, connector, pathOf(connector.name)));
   return made;
+}
+
+/** Where a namespace is among the external tools: `codemode` itself, or below it and not in the place of one of its tools. */
+function paths(providers: ResolvedProvider[]): (name: string) => string {
+  const taken = new Set(providers.filter(({ name }) => name === OWN).flatMap(({ fns }) => Object.keys(fns).map((tool) => wireName(sanitizeToolName(tool)))));
+  return (name) => {
+    if (name === OWN) return OWN;
+    let step = wireName(name);
+    while (taken.has(step)) step += "_";
+    taken.add(step);
+    return `${OWN}.${step}`;
+  };
 }
 
 function misnamed(providers: ResolvedProvider[], connectors: ConnectorBinding[]): string | undefined {
@@ -44,15 +60,15 @@ function misnamed(providers: ResolvedProvider[], connectors: ConnectorBinding[])
   return undefined;
 }
 
-function addProvider({ namespaces, external }: Plan, { name, fns, prelude }: ResolvedProvider): string | undefined {
+function addProvider({ namespaces, external }: Plan, { name, fns, prelude }: ResolvedProvider, path: string): string | undefined {
   const found = sanitized(fns);
   if (!("byName" in found)) return `Tool names "${found.first}" and "${found.second}" both sanitize to "${found.both}" in provider "${name}"`;
   const tools: Record<string, string> = {};
   for (const [tool, fn] of found.byName) {
     tools[tool] = wireName(tool);
-    external[`${name}.${wireName(tool)}`] = toolOf(`${name}.${tool}`, fn);
+    external[`${path}.${wireName(tool)}`] = toolOf(`${name}.${tool}`, fn);
   }
-  namespaces.push({ name, tools, connector: false, prelude });
+  namespaces.push({ name, path, tools, connector: false, prelude });
   return undefined;
 }
 
@@ -65,11 +81,11 @@ function unpacked(args: unknown): unknown[] {
   return Array.isArray(list) ? list.map(decode) : [decode(args)];
 }
 
-function addConnector({ namespaces, external }: Plan, { name, binding }: ConnectorBinding): void {
-  external[`${name}.${CONNECTOR_TOOL}`] = {
+function addConnector({ namespaces, external }: Plan, { name, binding }: ConnectorBinding, path: string): void {
+  external[`${path}.${CONNECTOR_TOOL}`] = {
     description: `${name}: calls one of its methods`,
     input_schema: { type: "object" },
     execute: async ({ method, args }: { method: string; args?: unknown }) => encode(await binding.callTool(String(method), decode(args))),
   };
-  namespaces.push({ name, tools: {}, connector: true });
+  namespaces.push({ name, path, tools: {}, connector: true });
 }

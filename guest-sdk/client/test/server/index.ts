@@ -4,18 +4,23 @@
 
 import { after, before } from "node:test";
 import { Mayfly, type MayflyOptions } from "@mayfly/client";
+import type { Listening } from "./listening.js";
+import { Relay } from "./relay.js";
 import { FakeServer } from "./server.js";
 
-export { FakeServer, type Seen } from "./server.js";
+export { FakeServer } from "./server.js";
 
-const { MAYFLY_URL, MAYFLY_TOKEN } = process.env;
-/** Tests that look into the fake server, or make it fail, cannot run against a real one. */
-export const fakeOnly = MAYFLY_URL === undefined ? {} : { skip: "looks into the fake server; MAYFLY_URL names a real one" };
+const { MAYFLY_URL, MAYFLY_TOKEN = "" } = process.env;
 
-/** One fake server for the tests of a file. */
-export function fake(): { readonly server: FakeServer; client(options?: Partial<MayflyOptions>): Mayfly } {
-  let server: FakeServer | undefined;
-  before(async () => (server = await FakeServer.start()));
+/** For a test that has nothing to ask a real server. The reason is what is reported where one is named. */
+export function fakeOnly(reason: string): { skip?: string } {
+  return MAYFLY_URL === undefined ? {} : { skip: reason };
+}
+
+/** A server for the tests of a file that they can look into: the fake one, or a relay before the real one. */
+export function watched(): { readonly server: Listening; client(options?: Partial<MayflyOptions>): Mayfly } {
+  let server: Listening | undefined;
+  before(async () => (server = await (MAYFLY_URL === undefined ? new FakeServer() : new Relay(MAYFLY_URL, MAYFLY_TOKEN)).listen()));
   after(() => server?.stop());
   return {
     get server() {
@@ -27,6 +32,6 @@ export function fake(): { readonly server: FakeServer; client(options?: Partial<
 
 /** A client of the real server, if there is one. */
 export function either(): { client(): Mayfly } {
-  if (MAYFLY_URL === undefined) return fake();
-  return { client: () => new Mayfly({ url: MAYFLY_URL, token: MAYFLY_TOKEN ?? "" }) };
+  if (MAYFLY_URL === undefined) return watched();
+  return { client: () => new Mayfly({ url: MAYFLY_URL, token: MAYFLY_TOKEN }) };
 }

@@ -2,12 +2,13 @@
 // May touch: nothing but evaluations.
 // Security boundary: no.
 
-import type { Continuation, LogLine, PendingCall, Run, RunStatus } from "@mayfly/client";
+import { createHash } from "node:crypto";
+import type { Continuation, HeldRequest, LogLine, PendingCall, Run, RunStatus } from "@mayfly/client";
 import { Evaluation, type HostCall, type State } from "./engine.js";
 import { Refusal } from "./refusal.js";
 
-/** Tools of the tenant: what they answer, and whether somebody must say yes. */
-export type TenantTools = Record<string, { approve?: boolean; answer(args: any): unknown }>;
+/** Tools of the tenant: what they answer to which argument, and whether somebody must say yes. */
+export type TenantTools = Record<string, { approve?: boolean; takes?: string; answer(args: any): unknown }>;
 
 const FIELDS = new Set("code modules main script input limits tools external workspace credentials record durable check tags wait".split(" "));
 
@@ -87,7 +88,7 @@ export class FakeRun {
 
   object(): Run {
     const state = this.status === "cancelled" ? { error: { kind: "cancelled", name: "Cancelled", message: "the run was cancelled" } } : this.#state;
-    const pending = [...this.#held.values()].map(({ call, tool, args, reason }) => ({ call, tool, args, reason }));
+    const pending = [...this.#held.values()].map(({ call, tool, args, reason }) => ({ call, tool, args, reason, ...(reason === "approval" && { request: held(tool, args) }) }));
     return {
       id: this.id,
       status: this.status,
@@ -110,4 +111,9 @@ export class FakeRun {
     if (tool.approve === true) return void this.#held.set(call.call, { ...call, reason: "approval" });
     call.answer(await tool.answer(call.args));
   }
+}
+
+function held(tool: string, args: unknown): HeldRequest {
+  const [url, body] = [`http://127.0.0.1/${tool}`, JSON.stringify(args)];
+  return { method: "POST", url, body, body_bytes: body.length, digest: createHash("sha256").update(`POST ${url} ${body}`).digest("hex") };
 }
