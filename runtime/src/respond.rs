@@ -7,7 +7,7 @@ mod scripts;
 mod tools;
 mod triggered;
 
-pub use runs::{RunLine, begun, compared, listed_runs, not_resumed, run, run_events, tape};
+pub use runs::{RunLine, begun, compared, forked, listed_runs, not_resumed, run, run_events, tape};
 pub use scripts::{listed_scripts, listed_versions, not_modified, removed, stored, written};
 pub use tools::{accepted, events, found_tools, message, types};
 pub use triggered::{Audience, drop_hop_by_hop, scripted, unanswered};
@@ -101,6 +101,12 @@ impl Problem {
     pub fn is_about_the_request(&self) -> bool {
         use ProblemKind::{BadRequest, Conflict, NotFound, TooLarge};
         matches!(self.kind, BadRequest | Conflict | NotFound | TooLarge)
+    }
+
+    /// What had happened before it.
+    pub fn after(mut self, what: &str) -> Problem {
+        self.detail = format!("{}; {what}", self.detail);
+        self
     }
 
     pub fn detail(&self) -> &str {

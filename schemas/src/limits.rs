@@ -229,6 +229,8 @@ pub const DURABLE_ENTRY_BYTES_MAX: usize = CEILINGS.response_bytes as usize * 2;
 pub const ORPHANS_MAX: u32 = 64;
 pub const ORPHANS_LOOK_MS: u64 = 1_000;
 pub const RUNS_TOLD_MS: u64 = 7 * 24 * 3_600_000;
+/// Children of one fork.
+pub const FORKS_MAX: u32 = 100;
 /// What one run may have of its own: entries of `tools`, and of `credentials`.
 pub const OWN_TOOLS_MAX: usize = 1_000;
 pub const OWN_CREDENTIALS_MAX: usize = 32;

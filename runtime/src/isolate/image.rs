@@ -77,6 +77,12 @@ impl Image {
         self.ledger.origin.started_ms
     }
 
+    /// The same moment, from which chance goes another way.
+    pub fn with_seed(mut self, seed: [u8; 32]) -> Image {
+        self.ledger.origin.seed = seed;
+        self
+    }
+
     pub fn log_lines(&self) -> &[super::logs::LogLine] {
         &self.ledger.logs.lines
     }

@@ -45,6 +45,14 @@ pub fn begun(id: &str, object: Bytes) -> Reply {
     reply
 }
 
+/// Runs that wait where another one waits.
+pub fn forked(children: &[String]) -> Reply {
+    let runs: Vec<_> = children.iter().map(|id| serde_json::json!({ "id": id, "status": RunStatus::Paused })).collect();
+    let mut reply = run(serde_json::json!({ "runs": runs }).to_string().into());
+    *reply.status_mut() = StatusCode::CREATED;
+    reply
+}
+
 /// What happens in a run, as server-sent events.
 pub fn run_events(id: &str, parts: mpsc::Receiver<ResponsePart>) -> Reply {
     named(tools::events(parts), id)

@@ -349,6 +349,25 @@ impl Desk {
         }
     }
 
+    /// Comes back when somebody wants a copy of the paused run.
+    pub(super) async fn is_copied(&self) {
+        self.handle.is_copied().await;
+    }
+
+    /// Gives one to everybody who wants one. The run stays as it is.
+    pub(super) fn copy(
+        &self,
+        pause: &Pause,
+        engine: &Engine,
+        isolate: &Isolate,
+        asks: Vec<Ask>,
+        calls: &[CallRecord],
+        session: &Session,
+    ) {
+        let stand = self.stand(pause, asks, calls);
+        self.handle.copied(&self.packed(pause, engine, isolate, &stand, session));
+    }
+
     /// The server is about to stop: the run is parked now or never.
     pub(super) fn now_or_never(pause: &mut Pause) {
         (pause.park_at, pause.otherwise) = (Instant::now(), Otherwise::Ends(DRAINING.to_owned()));

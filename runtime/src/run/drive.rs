@@ -232,6 +232,11 @@ impl Waiting {
                     }
                 },
                 () = gone(exchange.as_deref()) => return Next::ClientGone,
+                () = desk.is_copied() => {
+                    let mut asks: Vec<Ask> = self.external.values().cloned().collect();
+                    asks.sort_by_key(|ask| ask.number);
+                    desk.copy(pause, &self.outside.engine, isolate, asks, calls, &self.outside.session);
+                },
                 () = desk.is_sent_away(), if !sent_away => {
                     sent_away = true;
                     Desk::now_or_never(pause);

@@ -2,6 +2,7 @@
 //! May touch: nothing.
 //! Security boundary: yes. An outcome is taken once, for a call that waits, and only while the run is paused.
 
+mod copies;
 pub(super) mod parking;
 mod resuming;
 
@@ -36,6 +37,7 @@ pub struct RunHandle {
     news: watch::Sender<()>,
     whereabouts: watch::Sender<Whereabouts>,
     state: Mutex<State>,
+    copies: copies::Copies,
 }
 
 struct State {
@@ -98,6 +100,7 @@ impl RunHandle {
             news: watch::Sender::new(()),
             whereabouts: watch::Sender::default(),
             state: Mutex::new(state),
+            copies: copies::Copies::default(),
         }
     }
 

@@ -26,6 +26,6 @@ pub use execute::{Asked, Entropy, Host, Job, execute, execute_at, execute_parked
 pub use external::{ExternalAsked, Externals};
 pub use handle::RunHandle;
 pub use object::{CallRecord, PendingCall, PendingReason, RunObject, RunStatus, RunUsage, Verdict};
-pub use parked::{Begun, Belongings, Kept, Start};
+pub use parked::{Begun, Belongings, Kept, Stand, Start, now_ms};
 pub use shelf::Runs;
 pub use told::{Event, New, NotResumed, Said, Sayings, Stop};

@@ -105,6 +105,12 @@ impl Belongings {
             .unwrap_or_default()
     }
 
+    /// What `with` has written.
+    pub fn apart(rest: &[u8]) -> Option<(Belongings, Stand)> {
+        let Rest::<Belongings, Stand, Begun> { belongings, stand, .. } = serde_json::from_slice(rest).ok()?;
+        Some((belongings, stand?))
+    }
+
     /// Of a durable run that is about to begin.
     pub fn beginning(&self, begun: &Begun) -> Vec<u8> {
         serde_json::to_vec(&Rest::<_, Stand, _> { belongings: self, stand: None, begun: Some(begun) })

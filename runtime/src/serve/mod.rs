@@ -7,6 +7,7 @@ mod body;
 mod conditions;
 mod ending;
 mod events;
+mod fork;
 mod hosts;
 mod http;
 mod mcp;

@@ -4,6 +4,7 @@
 
 use super::ending::Ending;
 use super::events;
+use super::fork;
 use super::http::{accepts_events, method_not_allowed, permit, read, still_serving, token};
 use super::parked::{self, Found};
 use super::query::{entries, parameters};
@@ -35,6 +36,7 @@ pub(super) enum At<'p> {
     Continue(&'p str),
     Tape(&'p str),
     Replay(&'p str),
+    Fork(&'p str),
 }
 
 pub(super) fn at(path: &str) -> Option<At<'_>> {
@@ -48,6 +50,7 @@ pub(super) fn at(path: &str) -> Option<At<'_>> {
         (Some(id), Some("continue"), None) if !id.is_empty() => Some(At::Continue(id)),
         (Some(id), Some("tape"), None) if !id.is_empty() => Some(At::Tape(id)),
         (Some(id), Some("replay"), None) if !id.is_empty() => Some(At::Replay(id)),
+        (Some(id), Some("fork"), None) if !id.is_empty() => Some(At::Fork(id)),
         _ => None,
     }
 }
@@ -98,10 +101,16 @@ pub(super) async fn answer(local: &Rc<Local>, request: Request<Body>, request_id
             let caller = Caller { local, token: token()?, request_id, by_model: false };
             caller.replay(id).await
         }
+        (At::Fork(id), &Method::POST) => {
+            let caller = Caller { local, token: token()?, request_id, by_model: false };
+            let body = read(body, HTTP_BODY_BYTES_MAX, Duration::from_millis(HTTP_BODY_MS)).await?;
+            let children = fork::fork(&caller, id, || admit::read(&body)).await?;
+            Ok(respond::forked(&children))
+        }
         (At::All, _) => Err(method_not_allowed("GET or POST")),
         (At::One(_), _) => Err(method_not_allowed("GET or DELETE")),
         (At::Tape(_), _) => Err(method_not_allowed("GET")),
-        (At::Continue(_) | At::Replay(_), _) => Err(method_not_allowed("POST")),
+        (At::Continue(_) | At::Replay(_) | At::Fork(_), _) => Err(method_not_allowed("POST")),
     }
 }
 

@@ -17,6 +17,7 @@ mod durable;
 mod errors;
 mod examples;
 mod external;
+mod forks;
 mod frames;
 mod guard;
 mod hostile;

@@ -69,6 +69,7 @@ impl RunHandle {
         let mut state = self.state();
         state.watchers.clear();
         state.waiting.clear();
+        drop(self.no_copies());
         self.whereabouts.send_replace(Whereabouts::Gone);
     }
 

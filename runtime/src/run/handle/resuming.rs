@@ -41,6 +41,7 @@ impl RunHandle {
         state.watchers.push(watcher);
         state.status = RunStatus::Running;
         state.json = None;
+        drop(self.no_copies());
         for (call, said) in std::mem::take(sayings) {
             if let Some(waiting) = state.release(call) {
                 // Nobody is there to take it when the run is being cancelled just now.
