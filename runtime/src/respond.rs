@@ -7,7 +7,7 @@ mod scripts;
 mod tools;
 mod triggered;
 
-pub use runs::{RunLine, begun, compared, listed_runs, not_resumed, run, run_events, tape};
+pub use runs::{RunLine, begun, compared, listed_runs, no_more_events, not_resumed, replayed, run, run_events, tape};
 pub use scripts::{listed_scripts, listed_versions, not_modified, removed, stored, written};
 pub use tools::{accepted, events, found_tools, message, types};
 pub use triggered::{Audience, drop_hop_by_hop, scripted, unanswered};
@@ -101,6 +101,10 @@ impl Problem {
     pub fn is_about_the_request(&self) -> bool {
         use ProblemKind::{BadRequest, Conflict, NotFound, TooLarge};
         matches!(self.kind, BadRequest | Conflict | NotFound | TooLarge)
+    }
+
+    pub fn is(&self, kind: ProblemKind) -> bool {
+        self.kind == kind
     }
 
     pub fn detail(&self) -> &str {

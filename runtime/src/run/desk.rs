@@ -117,8 +117,9 @@ impl Desk {
     /// Keeps how a durable run ended, before anybody is told. `None`: it is not known to be kept, and goes on elsewhere.
     pub async fn finish(&self, object: RunObject) -> Option<RunObject> {
         let Some(journal) = &self.journal else { return Some(object) };
+        let object = self.handle.tagged(object);
         let tape = self.recorded().unwrap_or_default();
-        match journal.finish(&object, &RunHandle::object(&object), &tape).await {
+        match journal.finish(&object, &self.handle.last_head(&object), &tape).await {
             Ok(()) => Some(object),
             Err(error) => {
                 tracing::warn!(run = self.handle.id, %error, "the end of a durable run could not be kept");
@@ -296,7 +297,7 @@ impl Desk {
         let pending = pending.into_iter().map(|(waiting, _)| waiting).collect();
         let belongings = self.belongings.borrow();
         let (checked, not_checked) = (belongings.checked, belongings.not_checked.clone());
-        RunObject { pending, checked, not_checked, ..object }
+        self.handle.tagged(RunObject { pending, checked, not_checked, ..object })
     }
 
     /// Comes back when the server is about to stop.
@@ -375,7 +376,7 @@ impl Desk {
             return Err("the script has not read a reply to its end".to_owned());
         }
         let image = isolate.image(engine).map_err(|error| error.to_string())?.to_bytes();
-        let head = RunHandle::object(&self.standing(isolate, &stand.calls, pause.usage));
+        let head = self.handle.head(&self.standing(isolate, &stand.calls, pause.usage));
         let rest = self.belongings.borrow().with(stand);
         let bytes = image.len() + head.len() + rest.len();
         if image.len() > PARKED_IMAGE_BYTES_MAX || bytes > PARKED_RUN_BYTES_MAX {

@@ -8,7 +8,7 @@ use super::parked::end;
 use super::worker::Local;
 use crate::bridge::{Adopted, DoorError, Orphan, RefusedKind};
 use crate::isolate::{ErrorKind, RunError};
-use crate::run::{self, Life, New};
+use crate::run::{self, Life, New, Tags};
 use mayfly_schemas::limits::{ORPHANS_LOOK_MS, ORPHANS_MAX};
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -65,6 +65,7 @@ async fn adopt(local: &Rc<Local>, orphan: &Orphan) -> Result<(), DoorError> {
                 id,
                 tenant: &tenant,
                 script: None,
+                tags: Tags::default(),
                 detached: true,
                 outcome_bytes_max: 0,
                 external: Arc::default(),

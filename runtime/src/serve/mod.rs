@@ -7,10 +7,16 @@ mod body;
 mod conditions;
 mod ending;
 mod events;
+mod follow;
+mod going;
 mod hosts;
 mod http;
+mod keyed;
+mod keys;
+mod listing;
 mod mcp;
 mod metrics;
+mod moment;
 mod parked;
 mod query;
 mod resume;
@@ -27,7 +33,7 @@ pub(crate) use resume::Said;
 use crate::admit::Texts;
 use crate::bridge::Door;
 use crate::check::Access;
-use crate::config::Pauses;
+use crate::config::{Keeping, Pauses};
 use crate::limits::{CONNECTIONS_MAX, DRAIN_MS};
 use crate::run::{Host, Runs};
 use crate::seldom::Seldom;
@@ -47,6 +53,7 @@ pub struct Options {
     pub checker: Access,
     pub workers: usize,
     pub pauses: Pauses,
+    pub keeping: Keeping,
 }
 
 /// What all workers of a server share.
@@ -57,6 +64,8 @@ pub(crate) struct Shared {
     /// Of stored scripts.
     pub texts: Texts,
     pub runs: Arc<Runs>,
+    /// Of requests that begin runs once.
+    pub keys: Arc<keys::Keys>,
     pub draining: AtomicBool,
     pub connections: AtomicUsize,
     /// Numbers are for a listener of the operator's own, where there is one.
@@ -104,7 +113,8 @@ impl Server {
             door: options.door,
             checker: options.checker,
             texts: Texts::default(),
-            runs: Runs::new(options.pauses),
+            runs: Runs::new(options.pauses, options.keeping),
+            keys: Arc::default(),
             draining: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
             has_admin: options.admin_listener.is_some(),
