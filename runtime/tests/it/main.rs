@@ -33,6 +33,7 @@ mod node;
 mod openapi;
 mod parked;
 mod runs;
+mod runs_command;
 mod scripts;
 mod stored_scripts;
 mod subtle;

@@ -2,7 +2,7 @@
 //! May touch: nothing.
 //! Security boundary: no; the places that use these numbers are.
 
-use super::{RUN_KEPT_BYTES, RUNS_KEPT_BYTES_MAX};
+use super::{KIB, MIB, RUN_KEPT_BYTES, RUNS_KEPT_BYTES_MAX};
 
 /// Tags of a run: how many, and the bytes of a key and of a value.
 pub const TAGS_MAX: usize = 16;
@@ -24,3 +24,7 @@ pub const RUN_FOLLOWERS_MAX: usize = 64;
 /// What `[runs]` of a configuration may ask for. More runs than this never fit into the bytes that a tenant's may have.
 pub const RUNS_KEEP_MAX: u64 = RUNS_KEPT_BYTES_MAX / RUN_KEPT_BYTES;
 pub const RUNS_KEEP_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
+/// What `mayfly runs` reads of one answer, of one event, and of one value that it sends.
+pub const OPERATOR_ANSWER_BYTES_MAX: usize = 64 * MIB as usize;
+pub const OPERATOR_VALUE_BYTES_MAX: u64 = 64 * MIB;
+pub const TOKEN_FILE_BYTES_MAX: u64 = 4 * KIB;
