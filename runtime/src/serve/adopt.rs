@@ -76,7 +76,9 @@ async fn adopt(local: &Rc<Local>, orphan: &Orphan) -> Result<(), DoorError> {
     };
     let (handle, desk) = life.desk(&runs, &tenant, externals, &session);
     let (own, desk, mut ending) = (local.clone(), Rc::new(desk), Ending::new(runs, handle));
+    let under_way = local.under_way();
     tokio::task::spawn_local(async move {
+        let _under_way = under_way;
         let left = run::execute_adopted(&own.shared.host, &tenant, life, &session, desk.clone()).await;
         drop(permit);
         end(&mut ending, &desk, session, left).await;

@@ -155,7 +155,8 @@ async fn accept_admin(shared: &Shared, workers: &[Worker], listener: Option<TcpL
 static REFUSED: Seldom = Seldom::new();
 static CROWDED: Seldom = Seldom::new();
 
-/// Each connection goes to the worker that holds the fewest: with a shared queue one core could get most of a handful.
+/// Each connection goes to the worker that holds the fewest: with a shared queue one core could get most of a handful. Of
+/// several, to the one with the fewest runs: who wants to cancel a loop need not wait for it.
 async fn accept(shared: &Shared, workers: &[Worker], listener: TcpListener, admin: bool) -> Result<(), ServeError> {
     let listener = tokio::net::TcpListener::from_std(listener).map_err(ServeError::Accept)?;
     loop {
@@ -177,7 +178,7 @@ async fn accept(shared: &Shared, workers: &[Worker], listener: TcpListener, admi
             continue;
         }
         let Ok(stream) = stream.into_std() else { continue };
-        if let Some(worker) = workers.iter().min_by_key(|worker| worker.connections()) {
+        if let Some(worker) = workers.iter().min_by_key(|worker| (worker.connections(), worker.runs())) {
             worker.take(Incoming { stream, admin });
         }
     }

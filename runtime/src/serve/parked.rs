@@ -195,7 +195,9 @@ impl Lying {
         let desk = Rc::new(if durable { desk.durable(&session, 0) } else { desk });
         let (own, paused) = (caller.local.clone(), handle.next_stop());
         let mut ending = Ending::new(runs, handle.clone());
+        let under_way = caller.local.under_way();
         tokio::task::spawn_local(async move {
+            let _under_way = under_way;
             let host = &own.shared.host;
             let id = ending.id().to_owned();
             let left = run::execute_parked(host, id.clone(), &tenant, kept, began, &session, desk.clone()).await;

@@ -239,7 +239,9 @@ pub(super) async fn begin_with_grace(caller: &Caller<'_>, body: &[u8], grace: Du
     let desk = Rc::new(if durable { desk.durable(&session, 0) } else { desk });
     let (own, own_session) = (Rc::clone(local), session.clone());
     let checking = to_check.map(|to_check| (token.clone(), (*request_id).to_owned(), to_check));
+    let under_way = local.under_way();
     tokio::task::spawn_local(async move {
+        let _under_way = under_way;
         let mut ending = Ending::new(runs, handle);
         let told = match checking {
             Some((token, request_id, to_check)) => {

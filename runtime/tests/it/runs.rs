@@ -66,7 +66,8 @@ fn the_slot_of_a_cancelled_loop_is_another_runs_within_ten_milliseconds() {
         let body = json!({ "code": "for (;;);", "wait": false, "limits": { "cpu_ms": 5000 } }).to_string();
         let looping = std::iter::repeat_with(|| server.post(&body)).find(|begun| begun.status == 202).unwrap();
         let id = looping.json()["id"].clone();
-        std::thread::sleep(Duration::from_millis(30));
+        // Somewhere between two ticks, which begin with the loop.
+        std::thread::sleep(Duration::from_millis(30 + took.len() as u64 % 5));
         let other = || server.post(r#"{"code":"return 1"}"#);
         assert_eq!(other().kind(), (429, "quota".into()), "the only slot is taken");
         let began = Instant::now();
