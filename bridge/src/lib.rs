@@ -64,11 +64,13 @@ mod tool_call;
 mod upload;
 mod walk;
 
+mod client;
 mod diff;
 mod explain;
 mod failure;
 mod harden;
 
+pub use client::{Answered, Client, NotReached, Wanted};
 pub use decide::Considered;
 pub use diff::{Change, Difference};
 pub use explain::Explanation;

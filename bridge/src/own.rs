@@ -3,10 +3,13 @@
 //! Security boundary: yes; it takes tools away and never adds one, a credential goes where the tenant's file sends the one of
 //! its name and nowhere else, and its value leaves this process only there, or sealed with a parked run.
 
+use crate::ask::Ask;
 use crate::credentials::Credential;
+use crate::failure::{Failure, Reason};
 use crate::scrub::Scrubber;
 use crate::secret::Secret;
 use crate::tenants::Tenant;
+use crate::walk::Run;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use capnp::struct_list;
@@ -16,6 +19,7 @@ use mayfly_schemas::limits::{CREDENTIAL_BYTES_MAX, OWN_CREDENTIALS_MAX, OWN_TOOL
 use mayfly_schemas::strict::nearest;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -125,6 +129,52 @@ impl Own {
         }
         let own = Own { narrow: written.tools.take().map(Narrow::again), credentials, ..Own::default() };
         Some((own, rest.to_vec()))
+    }
+}
+
+/// What walks with a run of this kind.
+impl Run {
+    /// Once, and before the first call: what a call was made with is not taken away behind it.
+    pub async fn narrow(&self, ask: narrow_ask::Reader<'_>) -> Result<Result<Vec<String>, Invalid>, capnp::Error> {
+        if self.calls.get() > 0 || self.narrowed.replace(true) {
+            return Err(capnp::Error::failed("a run is narrowed once, before its first call".into()));
+        }
+        let gone = || capnp::Error::failed("the tenant has no file any more".into());
+        let tenant = self.lane.shared.directory.tenant(&self.tenant.name).ok_or_else(gone)?;
+        if ask.get_narrow() {
+            tenant.toolbox.settled().await;
+        }
+        Ok(Own::read(ask, &tenant)?.map(|own| {
+            let sets = own.sets(&tenant).into_iter().map(str::to_owned).collect();
+            self.own.replace(Rc::new(own));
+            sets
+        }))
+    }
+
+    /// Whether this run was left the tool. What no catalogue knows is held against the words as they are.
+    pub fn granted(&self, tenant: &Tenant, asked: &str) -> Result<(), Failure> {
+        let catalogue = tenant.toolbox.catalogue();
+        let path = match catalogue.find(asked) {
+            Ok(tool) => &tool.path,
+            Err(_) => asked.strip_prefix("tools.").unwrap_or(asked),
+        };
+        match self.own.borrow().allows(path) {
+            true => Ok(()),
+            false => {
+                let text = format!("{path} is not among the `tools` that this run was begun with");
+                Err(Failure::policy(Reason::NotGranted, "", text))
+            }
+        }
+    }
+
+    /// What is sent where a rule names this credential.
+    pub fn credential(&self, rule: &str, declared: &Arc<Credential>, ask: &Ask) -> Result<Arc<Credential>, Failure> {
+        self.own.borrow().credential(declared).ok_or_else(|| {
+            let name = &declared.name;
+            let text =
+                format!("the credential \"{name}\" comes with each run, and this one has brought none; give `credentials.{name}`");
+            Failure::policy(Reason::CredentialMissing, rule, text).about(ask.target())
+        })
     }
 }
 

@@ -7,14 +7,13 @@ use crate::approvals::{self, Held as HeldCall};
 use crate::ask::{Ask, Body};
 use crate::audit::{self, Entry};
 use crate::budget::Held;
-use crate::credentials::Credential;
 use crate::decide::{Permit, decide};
 use crate::dial::dial;
 use crate::failure::{Failure, Reason};
 use crate::lane::Lane;
 use crate::mcp;
 use crate::messages::{Fetch, ToolCall, read_fetch, write_held, write_refusal, write_response};
-use crate::own::{Invalid, Own};
+use crate::own::Own;
 use crate::patience::{gather, in_time};
 use crate::record::Call;
 use crate::redirect;
@@ -27,7 +26,7 @@ use crate::tool_call;
 use crate::upload::Uploads;
 use bytes::{Bytes, BytesMut};
 use http::HeaderValue;
-use mayfly_schemas::bridge_capnp::{fetch_ask, narrow_ask, session};
+use mayfly_schemas::bridge_capnp::{fetch_ask, session};
 use mayfly_schemas::limits::{BODY_INLINE_BYTES_MAX, REDIRECTS_MAX, STREAMS_OPEN_MAX};
 use mayfly_schemas::trace::Trace;
 use std::cell::{Cell, RefCell};
@@ -51,13 +50,13 @@ pub struct Run {
     /// As admitted: name and limits. Rules are looked up anew for each call, so that a change of the file holds at once.
     pub tenant: Arc<Tenant>,
     pub origin: Origin,
-    calls: Cell<u32>,
+    pub calls: Cell<u32>,
     calls_in_flight: Cell<u32>,
-    narrowed: Cell<bool>,
+    pub narrowed: Cell<bool>,
     streams: Rc<Streams>,
     pub uploads: Rc<Uploads>,
     /// What the run asked for itself.
-    own: RefCell<Rc<Own>>,
+    pub own: RefCell<Rc<Own>>,
     pub released: CancellationToken,
 }
 
@@ -128,23 +127,6 @@ impl Run {
 
     pub fn own(&self) -> Rc<Own> {
         self.own.borrow().clone()
-    }
-
-    /// Once, and before the first call: what a call was made with is not taken away behind it.
-    pub async fn narrow(&self, ask: narrow_ask::Reader<'_>) -> Result<Result<Vec<String>, Invalid>, capnp::Error> {
-        if self.calls.get() > 0 || self.narrowed.replace(true) {
-            return Err(capnp::Error::failed("a run is narrowed once, before its first call".into()));
-        }
-        let gone = || capnp::Error::failed("the tenant has no file any more".into());
-        let tenant = self.lane.shared.directory.tenant(&self.tenant.name).ok_or_else(gone)?;
-        if ask.get_narrow() {
-            tenant.toolbox.settled().await;
-        }
-        Ok(Own::read(ask, &tenant)?.map(|own| {
-            let sets = own.sets(&tenant).into_iter().map(str::to_owned).collect();
-            self.own.replace(Rc::new(own));
-            sets
-        }))
     }
 
     fn approval(&self, number: u32) -> approvals::Place {
@@ -219,32 +201,6 @@ impl Run {
             Walked::Arrived(arrived) => tool_call::read(&asked.tool, &arrived.head, &arrived.body)
                 .map_err(|failure| failure.at(call.place().0, call.place().1)),
         }
-    }
-
-    /// Whether this run was left the tool. What no catalogue knows is held against the words as they are.
-    fn granted(&self, tenant: &Tenant, asked: &str) -> Result<(), Failure> {
-        let catalogue = tenant.toolbox.catalogue();
-        let path = match catalogue.find(asked) {
-            Ok(tool) => &tool.path,
-            Err(_) => asked.strip_prefix("tools.").unwrap_or(asked),
-        };
-        match self.own.borrow().allows(path) {
-            true => Ok(()),
-            false => {
-                let text = format!("{path} is not among the `tools` that this run was begun with");
-                Err(Failure::policy(Reason::NotGranted, "", text))
-            }
-        }
-    }
-
-    /// What is sent where a rule names this credential.
-    fn credential(&self, rule: &str, declared: &Arc<Credential>, ask: &Ask) -> Result<Arc<Credential>, Failure> {
-        self.own.borrow().credential(declared).ok_or_else(|| {
-            let name = &declared.name;
-            let text =
-                format!("the credential \"{name}\" comes with each run, and this one has brought none; give `credentials.{name}`");
-            Failure::policy(Reason::CredentialMissing, rule, text).about(ask.target())
-        })
     }
 
     async fn fetch(&self, number: u32, fetch: Result<Fetch, Failure>, call: &mut Call) -> Result<Walked, Failure> {

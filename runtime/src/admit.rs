@@ -12,7 +12,7 @@ pub use trigger::{RememberedScripts, TriggerAsk, Triggered, admit_trigger};
 use crate::bridge::{Admission, Bridge, Narrow, NotNarrowed, Session};
 use crate::prepare::{ModuleText, Script};
 use crate::respond::Problem;
-use crate::run::{ExternalAsked, Externals};
+use crate::run::{ExternalAsked, Externals, Tags};
 use crate::tape::Recorder;
 use mayfly_schemas::limits::{LimitsAsked, MODULE_NAME_BYTES_MAX, SCRIPT_MODULES_MAX};
 use serde::Deserialize;
@@ -47,6 +47,8 @@ pub(crate) struct Wishes {
     pub durable: bool,
     /// The stored script, as it was asked for.
     pub script: Option<String>,
+    /// What it is called by.
+    pub tags: Tags,
 }
 
 /// The body of `POST /v1/runs`.
@@ -72,6 +74,8 @@ pub struct RunRequest {
     credentials: BTreeMap<String, String>,
     #[serde(default)]
     check: bool,
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
     #[serde(default)]
     wait: Option<bool>,
     /// Whether a tape is kept with the run.
@@ -125,7 +129,9 @@ pub async fn admit(
         false => admission.clone(),
     };
     let external = Arc::new(external);
-    let wishes = Wishes { external, declared, left, check, detached, durable, script: request.script.clone() };
+    let tags = Tags::read(std::mem::take(&mut request.tags)).map_err(Problem::bad_request)?;
+    let script = request.script.clone();
+    let wishes = Wishes { external, declared, left, check, detached, durable, script, tags };
     let stored = match &request.script {
         Some(name) => Some(texts.stored(bridge, &admission.tenant, token, name).await?),
         None => None,

@@ -5,6 +5,7 @@
 use crate::lockdown::Mode;
 use mayfly_schemas::limits::{
     CEILINGS, DEFAULTS, Limits, LimitsAsked, PARK_AFTER_MS, PAUSE_DEFAULT_MS, PAUSE_IN_MEMORY_MS, PAUSE_MS_MAX,
+    RUNS_KEEP_MAX, RUNS_KEEP_MS_MAX, RUNS_KEPT_MAX, RUNS_KEPT_MS,
 };
 use mayfly_schemas::strict::{self, Mistake};
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,7 @@ pub struct Config {
     /// What happens where the machine lacks a layer of the lock-down.
     pub lockdown: Mode,
     pub pauses: Pauses,
+    pub keeping: Keeping,
     pub ceilings: Limits,
     pub defaults: Limits,
 }
@@ -49,6 +51,15 @@ pub struct Pauses {
     pub pause_ms: u64,
 }
 
+/// Runs that have ended, and can still be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keeping {
+    /// Of a tenant.
+    pub runs: u64,
+    /// For how long after its end.
+    pub keep_ms: u64,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -60,6 +71,7 @@ struct File {
     bridge: Option<BridgeTable>,
     checker: Option<CheckerTable>,
     runtime: Option<RuntimeTable>,
+    runs: Option<RunsTable>,
     limits: Option<Spanned<LimitsAsked>>,
     defaults: Option<Spanned<LimitsAsked>>,
 }
@@ -84,6 +96,13 @@ struct RuntimeTable {
     lockdown: Option<Mode>,
     park_after_ms: Option<Spanned<u64>>,
     pause_ms: Option<Spanned<u64>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RunsTable {
+    keep: Option<Spanned<u64>>,
+    keep_ms: Option<Spanned<u64>>,
 }
 
 impl Config {
@@ -149,10 +168,19 @@ impl Config {
                     line,
                 )?,
             },
+            keeping: keeping(name, file.runs.as_ref(), line)?,
             defaults: limits(&file.defaults, DEFAULTS, &ceilings)?,
             ceilings,
         })
     }
+}
+
+fn keeping(name: &str, runs: Option<&RunsTable>, line: impl Fn(usize) -> usize) -> Result<Keeping, Mistake> {
+    let (keep, keep_ms) = (runs.and_then(|runs| runs.keep.as_ref()), runs.and_then(|runs| runs.keep_ms.as_ref()));
+    Ok(Keeping {
+        runs: within(name, "keep", keep, 0..=RUNS_KEEP_MAX, RUNS_KEPT_MAX as u64, &line)?,
+        keep_ms: within(name, "keep_ms", keep_ms, 0..=RUNS_KEEP_MS_MAX, RUNS_KEPT_MS, &line)?,
+    })
 }
 
 fn within(
@@ -248,6 +276,20 @@ mod tests {
     fn a_lower_ceiling_lowers_the_default() {
         let config = Config::parse("mayfly.toml", "[limits]\ncpu_ms = 500\n", Path::new("")).unwrap();
         assert_eq!(config.defaults.cpu_ms, 500);
+    }
+
+    #[test]
+    fn how_many_ended_runs_are_kept_and_for_how_long() {
+        let keeping = |text: &str| Config::parse("mayfly.toml", text, Path::new("")).unwrap().keeping;
+        assert_eq!(keeping(""), Keeping { runs: 1_000, keep_ms: 900_000 });
+        assert_eq!(keeping("[runs]\nkeep = 0\n"), Keeping { runs: 0, keep_ms: 900_000 });
+        assert_eq!(keeping("[runs]\nkeep = 5\nkeep_ms = 60000\n"), Keeping { runs: 5, keep_ms: 60_000 });
+        let many = mistake("[runs]\nkeep = 16385\n");
+        assert_eq!(many, "mayfly.toml:2: `keep`: 16385 is out of range\n  hint: use 0 to 16384");
+        assert!(
+            mistake("[runs]\n\nkeep_ms = 86400001\n").starts_with("mayfly.toml:3: `keep_ms`: 86400001 is out of range")
+        );
+        assert!(mistake("[runs]\nkep = 1\n").contains(":2: unknown key `kep`\n  hint: did you mean `keep`?"));
     }
 
     #[test]

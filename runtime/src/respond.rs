@@ -7,7 +7,9 @@ mod scripts;
 mod tools;
 mod triggered;
 
-pub use runs::{RunLine, begun, compared, forked, listed_runs, not_resumed, run, run_events, tape};
+pub use runs::{
+    RunLine, begun, compared, forked, listed_runs, no_more_events, not_resumed, replayed, run, run_events, tape,
+};
 pub use scripts::{listed_scripts, listed_versions, not_modified, removed, stored, written};
 pub use tools::{accepted, events, found_tools, message, types};
 pub use triggered::{Audience, drop_hop_by_hop, scripted, unanswered};
@@ -107,6 +109,10 @@ impl Problem {
     pub fn after(mut self, what: &str) -> Problem {
         self.detail = format!("{}; {what}", self.detail);
         self
+    }
+
+    pub fn is(&self, kind: ProblemKind) -> bool {
+        self.kind == kind
     }
 
     pub fn detail(&self) -> &str {

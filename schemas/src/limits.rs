@@ -3,8 +3,10 @@
 //! Security boundary: no; the places that use these numbers are.
 
 mod asked;
+mod runs;
 
 pub use asked::{LimitRefused, LimitsAsked};
+pub use runs::*;
 
 use serde::{Deserialize, Serialize};
 

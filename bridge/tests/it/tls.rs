@@ -358,3 +358,17 @@ fn bytes_where_no_body_can_be_do_not_reach_the_script() {
         }
     });
 }
+
+#[tokio::test]
+async fn an_operators_client_speaks_tls_with_a_server_that_proves_itself() {
+    let server = serve("localhost", b"http/1.1", |request| {
+        let (path, token) = (request.uri().path().to_owned(), request.headers()["authorization"].clone());
+        http::Response::new(Full::new(Bytes::from(format!("{path} {token:?}"))).boxed())
+    });
+    let client = mayfly_bridge::Client::new(&format!("https://localhost:{}", server.port), "mf_x").unwrap();
+    let wanted = || mayfly_bridge::Wanted { path: &["v1", "runs"], ..Default::default() };
+    let refused = client.ask(wanted()).await.err().unwrap().to_string();
+    assert!(refused.contains("certificate") && !refused.contains("mf_x"), "{refused}");
+    let answered = client.trusting(vec![server.root.clone()]).ask(wanted()).await.unwrap();
+    assert_eq!((answered.status, answered.whole().await.unwrap()), (200, b"/v1/runs \"Bearer mf_x\"".to_vec()));
+}

@@ -14,6 +14,11 @@ import type { Continuation, Run, RunEvent, RunRequest, RunStatus, RunSummary, To
 export interface ListOptions extends PageOptions {
   status?: RunStatus;
   script?: string;
+  /** `key:value`, or a key alone. */
+  tag?: string;
+  /** Begun then or later, in RFC 3339 or milliseconds since 1970; and begun before. */
+  since?: string | number;
+  until?: string | number;
 }
 
 /** Who answers what the run asks for after it goes on. */

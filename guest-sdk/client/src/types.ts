@@ -113,6 +113,8 @@ export interface Usage {
 
 interface RunBase {
   id: string;
+  /** As the request had them. */
+  tags?: Tags;
   logs: LogLine[];
   calls: CallRecord[];
   usage: Usage;

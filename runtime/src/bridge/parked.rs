@@ -4,6 +4,7 @@
 
 use super::stored::refusal;
 use super::{Admission, Bridge, DoorError, Held, Session, gone, translate};
+use crate::run::Marks;
 use futures::FutureExt;
 use mayfly_schemas::bridge_capnp::{
     looked_at, open_parked_answer, park_outcome, parked_head, parked_list, parked_run, parked_runs, taken_up,
@@ -27,7 +28,7 @@ pub struct ParkedRun {
     /// Digest of the engine that made the image.
     pub engine: String,
     pub script: String,
-    /// The run object as JSON.
+    /// What is told of it while it lies there.
     pub head: Vec<u8>,
     pub rest: Vec<u8>,
     /// Empty where a durable run begins.
@@ -42,8 +43,8 @@ pub struct ParkedHead {
     pub sequence: u64,
     pub created_at_ms: u64,
     pub script: Option<String>,
-    /// The run object as JSON; of a list, nothing.
-    pub object: Vec<u8>,
+    /// The run object as JSON and the order of its events, as the run wrote them; of a list, nothing.
+    pub head: Vec<u8>,
     pub state: ParkedState,
 }
 
@@ -61,6 +62,13 @@ pub enum ParkedState {
     Completed,
     Failed,
     Cancelled,
+}
+
+impl ParkedHead {
+    /// The run object as JSON.
+    pub fn object(&self) -> &[u8] {
+        Marks::of_head(&self.head).0
+    }
 }
 
 impl Bridge {
@@ -214,7 +222,7 @@ fn read_head(head: parked_head::Reader<'_>) -> capnp::Result<ParkedHead> {
         sequence: head.get_sequence(),
         created_at_ms: head.get_created_at_ms(),
         script: Some(script).filter(|script| !script.is_empty()),
-        object: head.get_head()?.to_vec(),
+        head: head.get_head()?.to_vec(),
         state: match head.get_state()? {
             parked_head::State::Parked => ParkedState::Parked,
             parked_head::State::Taken => ParkedState::Taken,

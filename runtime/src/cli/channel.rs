@@ -3,7 +3,7 @@
 //! Security boundary: yes, towards the supervisor: a runtime that was taken over can say anything here. Its messages are
 //! short, are read without descriptors, and the supervisor never waits for it to read.
 
-use mayfly::config::Pauses;
+use mayfly::config::{Keeping, Pauses};
 use mayfly::limits::RUNTIME_MESSAGE_BYTES_MAX;
 use mayfly::lockdown::Mode;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -25,7 +25,7 @@ use tokio::net::UnixDatagram;
 pub enum ToRuntime {
     /// First, with the listening socket, and a second one if `admin`.
     /// `no_checker` says why there is none.
-    Start { lockdown: Mode, admin: bool, pauses: Pauses, no_checker: Option<String> },
+    Start { lockdown: Mode, admin: bool, pauses: Pauses, keeping: Keeping, no_checker: Option<String> },
     /// With a connection, the answer to one `Connect` or `ConnectChecker`.
     Connection,
     /// The answer where there is none.

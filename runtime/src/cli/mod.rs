@@ -18,6 +18,7 @@ mod policy_diff;
 mod replay;
 mod report;
 mod run;
+mod runs;
 mod runtime;
 mod sample_api;
 mod secret;
@@ -66,6 +67,9 @@ pub enum Command {
     Guard(guard::Arguments),
     /// Show what this is: a script against a sample API, start to end
     Demo(demo::Arguments),
+    /// Look at the runs of a server, cancel them, continue them, follow them
+    #[command(subcommand)]
+    Runs(runs::Verb),
     /// Make tokens
     #[command(subcommand)]
     Token(token::Verb),
@@ -99,6 +103,7 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Bridge(arguments) => bridge::run(arguments),
         Command::Guard(arguments) => guard::run(arguments),
         Command::Demo(arguments) => demo::run(arguments),
+        Command::Runs(verb) => runs::run(verb),
         Command::Token(verb) => token::run(verb),
         Command::Secret(verb) => secret::run(verb),
         Command::Policy(verb) => policy::run(verb),

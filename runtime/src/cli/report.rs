@@ -10,13 +10,17 @@ use std::process::ExitCode;
 
 /// The result, for programs on a pipe and for people on a terminal.
 pub fn result(object: &RunObject) {
-    if let Some(result) = &object.result {
-        let text = match std::io::stdout().is_terminal() {
-            true => indented(result.get()),
-            false => result.get().to_owned(),
-        };
-        let _ = writeln!(std::io::stdout(), "{text}");
-    }
+    object.result.iter().for_each(|result| json(result.get()));
+}
+
+/// JSON on standard output: in lines on a terminal, as it is otherwise.
+pub fn json(json: &str) {
+    let text = match std::io::stdout().is_terminal() {
+        true => indented(json),
+        false => json.to_owned(),
+    };
+    // Nobody reads on: that is their business.
+    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 pub fn logs(object: &RunObject, paint: Paint) {

@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::{executor, setup};
 use mayfly::bridge::{Door, Wanted};
 use mayfly::check::Access;
-use mayfly::config::Pauses;
+use mayfly::config::{Keeping, Pauses};
 use mayfly::isolate::{Engine, EngineOptions, cache_folder};
 use mayfly::limits::RUNTIME_ASKS_MAX;
 use mayfly::lockdown::{Lockdown, Mode};
@@ -25,7 +25,7 @@ pub fn run() -> Result<ExitCode, Failure> {
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     super::log_to_stderr("warn,mayfly=info");
     let executor = executor()?;
-    let Started { channel, mode, pauses, listener, admin_listener, no_checker } = executor.block_on(start())?;
+    let Started { channel, mode, pauses, keeping, listener, admin_listener, no_checker } = executor.block_on(start())?;
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let mut lockdown = begin(mode)?;
     let engine = Engine::load(EngineOptions::default()).map_err(|error| Failure::fault("engine", error))?;
@@ -35,7 +35,8 @@ pub fn run() -> Result<ExitCode, Failure> {
         let (asks, asked) = mpsc::channel(RUNTIME_ASKS_MAX);
         let (checks, checks_asked) = mpsc::channel(mayfly_checker::limits::ASKS_MAX);
         let checker = no_checker.map_or(Access::HandedIn(checks), Access::Absent);
-        let options = Options { listener, admin_listener, door: Door::HandedIn(asks), checker, workers, pauses };
+        let options =
+            Options { listener, admin_listener, door: Door::HandedIn(asks), checker, workers, pauses, keeping };
         let fault = |error| Failure::fault("serve", error);
         let server = Server::start(Host::new(engine), options).map_err(fault)?;
         let layers = lockdown.no_calls().map_err(Failure::usage)?;
@@ -55,6 +56,7 @@ struct Started {
     channel: Channel,
     mode: Mode,
     pauses: Pauses,
+    keeping: Keeping,
     listener: TcpListener,
     admin_listener: Option<TcpListener>,
     no_checker: Option<String>,
@@ -65,13 +67,13 @@ async fn start() -> Result<Started, Failure> {
     let by_hand = |error: std::io::Error| Failure::usage(format!("`mayfly serve` starts the runtime ({error})"));
     let channel = Channel::to_parent().map_err(by_hand)?;
     let message = channel.receive_with_descriptors().await.map_err(by_hand)?;
-    let Some((ToRuntime::Start { lockdown: mode, admin, pauses, no_checker }, descriptors)) = message else {
+    let Some((ToRuntime::Start { lockdown: mode, admin, pauses, keeping, no_checker }, descriptors)) = message else {
         return Err(Failure::Fault("the supervisor did not say how to start".into()));
     };
     let mut listeners = descriptors.into_iter().map(TcpListener::from);
     match (listeners.next(), listeners.next()) {
         (Some(listener), admin_listener) if admin == admin_listener.is_some() => {
-            Ok(Started { channel, mode, pauses, listener, admin_listener, no_checker })
+            Ok(Started { channel, mode, pauses, keeping, listener, admin_listener, no_checker })
         }
         _ => Err(Failure::Fault("the supervisor gave other sockets than it said".into())),
     }

@@ -50,7 +50,14 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     };
     let checker = setup::checker(config.checker_command.as_deref());
     let no_checker = checker.as_ref().err().map(ToString::to_string);
-    let plan = Plan { lockdown: config.lockdown, pauses: config.pauses, listener, admin_listener, no_checker };
+    let plan = Plan {
+        lockdown: config.lockdown,
+        pauses: config.pauses,
+        keeping: config.keeping,
+        listener,
+        admin_listener,
+        no_checker,
+    };
     let checker = checker.ok().map(|installed| CheckerProcess::new(installed, config.lockdown));
     executor()?.block_on(supervise(plan, config.bridge_socket, settings, checker, began)).map(|()| ExitCode::SUCCESS)
 }

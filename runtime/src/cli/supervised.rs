@@ -6,7 +6,7 @@
 use super::channel::{self, Channel, ToRuntime, ToSupervisor};
 use super::checker::CheckerProcess;
 use super::failure::Failure;
-use mayfly::config::Pauses;
+use mayfly::config::{Keeping, Pauses};
 use mayfly::limits::{RUNTIME_EARLY_ENDS_MAX, RUNTIME_SETTLED_MS};
 use mayfly::lockdown::Mode;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -27,6 +27,7 @@ const ENVIRONMENT: [&str; 7] =
 pub struct Plan {
     pub lockdown: Mode,
     pub pauses: Pauses,
+    pub keeping: Keeping,
     pub listener: TcpListener,
     pub admin_listener: Option<TcpListener>,
     /// Why types are not checked, where they are not.
@@ -70,7 +71,8 @@ impl Runtime {
         let listeners: Vec<BorrowedFd> =
             [Some(&plan.listener), plan.admin_listener.as_ref()].into_iter().flatten().map(AsFd::as_fd).collect();
         let (admin, no_checker) = (plan.admin_listener.is_some(), plan.no_checker.clone());
-        let start = ToRuntime::Start { lockdown: plan.lockdown, admin, pauses: plan.pauses, no_checker };
+        let start =
+            ToRuntime::Start { lockdown: plan.lockdown, admin, pauses: plan.pauses, keeping: plan.keeping, no_checker };
         channel.send(&start, &listeners).map_err(fault)?;
         Ok(Runtime { child, channel, ready: false })
     }

@@ -3,15 +3,17 @@
 //! Security boundary: no.
 
 use super::{Problem, ProblemKind, RUN, Reply, json, tools};
-use crate::run::{NotResumed, ResponsePart, RunHandle, RunStatus};
+use crate::run::{NotResumed, ResponsePart, RunHandle, RunStatus, Tags};
 use crate::serve::ReplyBody;
 use crate::tape::Compared;
 use bytes::Bytes;
-use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue, LOCATION};
+use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
 use http::{Response, StatusCode};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
+
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// A run object as JSON.
 pub fn run(object: Bytes) -> Reply {
@@ -58,6 +60,19 @@ pub fn run_events(id: &str, parts: mpsc::Receiver<ResponsePart>) -> Reply {
     named(tools::events(parts), id)
 }
 
+/// All of them were told: a client that comes back by itself comes no more.
+pub fn no_more_events() -> Reply {
+    let mut reply = Response::new(ReplyBody::from(Bytes::new()));
+    *reply.status_mut() = StatusCode::NO_CONTENT;
+    reply
+}
+
+/// Told before, to a request with the same key.
+pub fn replayed(mut reply: Reply) -> Reply {
+    reply.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    reply
+}
+
 fn named(mut reply: Reply, id: &str) -> Reply {
     if let Ok(id) = HeaderValue::from_str(id) {
         reply.headers_mut().insert(RUN, id);
@@ -73,6 +88,8 @@ pub struct RunLine {
     pub created_at_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub script: Option<String>,
+    #[serde(skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
     /// Why it failed, as in the run object.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Box<RawValue>>,
@@ -86,19 +103,20 @@ struct RunList {
     cursor: Option<String>,
 }
 
-/// `found` has more than `limit` when there are more.
-pub fn listed_runs(mut found: Vec<RunLine>, limit: usize) -> Reply {
-    let truncated = found.len() > limit;
+/// `found` has more than `limit` when there are more. `cut`: nothing behind this run was looked at.
+pub fn listed_runs(mut found: Vec<RunLine>, limit: usize, cut: Option<String>) -> Reply {
+    let more = found.len() > limit;
     found.truncate(limit);
-    let cursor = found.last().filter(|_| truncated).map(|last| last.id.clone());
-    json(StatusCode::OK, &RunList { runs: found, truncated, cursor })
+    let cursor = found.last().filter(|_| more).map(|last| last.id.clone()).or(cut);
+    json(StatusCode::OK, &RunList { runs: found, truncated: cursor.is_some(), cursor })
 }
 
 impl RunLine {
     pub fn of(handle: &RunHandle) -> RunLine {
         let (status, error) = handle.summary();
-        let RunHandle { id, script, created_at_ms, .. } = handle;
-        RunLine { id: id.clone(), status, created_at_ms: *created_at_ms, script: script.clone(), error }
+        let RunHandle { id, script, tags, created_at_ms, .. } = handle;
+        let (id, script, tags) = (id.clone(), script.clone(), tags.clone());
+        RunLine { id, status, created_at_ms: *created_at_ms, script, tags, error }
     }
 }
 

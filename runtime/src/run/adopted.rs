@@ -14,7 +14,7 @@ use super::journal::Line;
 use super::object::{CallRecord, RunObject, RunUsage};
 use super::parked::{Begun, Start, now_ms};
 use super::shelf::Runs;
-use super::told::New;
+use super::told::{Event, New};
 use crate::bridge::{ParkedRun, Session};
 use crate::isolate::{Ask, AskKind, ErrorKind, Isolate, RunError, Step, Turn};
 use crate::tape::Recorder;
@@ -81,9 +81,15 @@ impl Life {
         let belongings = self.start.belongings().clone();
         let outcome_bytes_max = belongings.outcome_bytes_max;
         let (id, script, handed) = (self.id.as_str(), self.script.clone(), external.clone());
-        let new = New { id, tenant, script, detached: true, outcome_bytes_max, external: handed };
+        let tags = belongings.tags.clone();
+        let new = New { id, tenant, script, tags, detached: true, outcome_bytes_max, external: handed };
+        // What happened to it after that is told again, as it happens again.
+        let events = match &self.start {
+            Start::Begun(_) => Vec::new(),
+            Start::Parked(kept) => kept.events().into_iter().chain([Event::Stop]).collect(),
+        };
         let (created_at_ms, began, paused) = (self.created_at_ms, self.began, self.paused);
-        let handle = runs.put(RunHandle::again(new, Before { created_at_ms, began, paused, events: Vec::new() }));
+        let handle = runs.put(RunHandle::again(new, Before { created_at_ms, began, paused, events }));
         let desk = Desk::new(handle.clone(), runs.clone(), external, belongings);
         let desk = match &mut self.start {
             Start::Begun(_) => desk.with_tape(Some(Rc::default())),
@@ -201,6 +207,7 @@ impl Fold {
                             None => calls.push(record),
                         }
                     }
+                    desk.tell(isolate.logs(), calls);
                     step = isolate.deliver_again(number, &answer, at_ms).await;
                     tape.iter().for_each(|tape| tape.event_again(number, at_ms, answer.clone()));
                     tape.iter().for_each(|tape| tape.turn(&step, &isolate.logs().lines));

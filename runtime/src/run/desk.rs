@@ -2,17 +2,19 @@
 //! May touch: the run's handle.
 //! Security boundary: no; `handle.rs` is.
 
+mod leaving;
+
 use super::external::Externals;
 use super::handle::RunHandle;
 use super::journal::{Journal, Line};
 use super::object::{CALLS_SHOWN_MAX, CallRecord, RunObject, RunStatus, RunUsage, Verdict};
-use super::parked::{Belongings, Kept, Stand, now_ms};
-use super::shelf::{DRAINING, Place, Runs};
+use super::parked::{Belongings, Kept};
+use super::shelf::{Place, Runs};
 use super::told::{Event, Said};
-use crate::bridge::{DoorError, Held, ParkedRun, Session, Told};
-use crate::isolate::{Answer, Ask, AskKind, Engine, ErrorKind, Isolate, Logs, Rejection, RunError};
+use crate::bridge::{DoorError, Held, Session, Told};
+use crate::isolate::{Answer, Ask, AskKind, ErrorKind, Isolate, Logs, Rejection, RunError};
 use crate::tape::Recorder;
-use mayfly_schemas::limits::{PARKED_IMAGE_BYTES_MAX, PARKED_RUN_BYTES_MAX, PAUSE_IN_MEMORY_MS};
+use mayfly_schemas::limits::PAUSE_IN_MEMORY_MS;
 use serde_json::json;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -117,8 +119,9 @@ impl Desk {
     /// Keeps how a durable run ended, before anybody is told. `None`: it is not known to be kept, and goes on elsewhere.
     pub async fn finish(&self, object: RunObject) -> Option<RunObject> {
         let Some(journal) = &self.journal else { return Some(object) };
+        let object = self.handle.tagged(object);
         let tape = self.recorded().unwrap_or_default();
-        match journal.finish(&object, &RunHandle::object(&object), &tape).await {
+        match journal.finish(&object, &self.handle.last_head(&object), &tape).await {
             Ok(()) => Some(object),
             Err(error) => {
                 tracing::warn!(run = self.handle.id, %error, "the end of a durable run could not be kept");
@@ -296,119 +299,12 @@ impl Desk {
         let pending = pending.into_iter().map(|(waiting, _)| waiting).collect();
         let belongings = self.belongings.borrow();
         let (checked, not_checked) = (belongings.checked, belongings.not_checked.clone());
-        RunObject { pending, checked, not_checked, ..object }
+        self.handle.tagged(RunObject { pending, checked, not_checked, ..object })
     }
 
     /// Comes back when the server is about to stop.
     pub(super) async fn is_sent_away(&self) {
         self.handle.is_sent_away().await;
-    }
-
-    /// Gives the paused run to the store. True: it is there, and here no more. An error says why it has to end instead.
-    pub(super) async fn park(
-        &self,
-        pause: &mut Pause,
-        engine: &Engine,
-        isolate: &Isolate,
-        asks: Vec<Ask>,
-        calls: &[CallRecord],
-        session: &Session,
-    ) -> Result<bool, String> {
-        if !self.handle.leaves() {
-            // It has just been continued, or cancelled.
-            pause.park_at = pause.until;
-            return Ok(false);
-        }
-        let stand = self.stand(pause, asks, calls);
-        let refused = match self.packed(pause, engine, isolate, &stand, session) {
-            Ok(run) => {
-                let kept = session.park(&run).await;
-                self.unsure.set(kept.is_err());
-                kept.map(|()| run.sequence).map_err(|error| error.to_string())
-            }
-            Err(why) => Err(why),
-        };
-        match refused {
-            Ok(sequence) => {
-                tracing::info!(run = self.handle.id, sequence, "parked");
-                self.parked.set(sequence);
-                self.left.set(true);
-                self.handle.is_gone();
-                self.runs.forget(&self.handle);
-                Ok(true)
-            }
-            Err(why) => {
-                self.handle.stays();
-                tracing::warn!(run = self.handle.id, why, "a paused run could not be parked");
-                pause.park_at = Instant::now() + PARK_AGAIN;
-                match &pause.otherwise {
-                    Otherwise::Waits => Ok(false),
-                    Otherwise::Ends(reason) => Err(reason.clone()),
-                }
-            }
-        }
-    }
-
-    /// Comes back when somebody wants a copy of the paused run.
-    pub(super) async fn is_copied(&self) {
-        self.handle.is_copied().await;
-    }
-
-    /// Gives one to everybody who wants one. The run stays as it is.
-    pub(super) fn copy(
-        &self,
-        pause: &Pause,
-        engine: &Engine,
-        isolate: &Isolate,
-        asks: Vec<Ask>,
-        calls: &[CallRecord],
-        session: &Session,
-    ) {
-        let stand = self.stand(pause, asks, calls);
-        self.handle.copied(&self.packed(pause, engine, isolate, &stand, session));
-    }
-
-    /// The server is about to stop: the run is parked now or never.
-    pub(super) fn now_or_never(pause: &mut Pause) {
-        (pause.park_at, pause.otherwise) = (Instant::now(), Otherwise::Ends(DRAINING.to_owned()));
-    }
-
-    fn stand(&self, pause: &Pause, asks: Vec<Ask>, calls: &[CallRecord]) -> Stand {
-        let this = pause.since.elapsed();
-        let paused_ms = self.paused().saturating_sub(this).as_secs_f64() * 1_000.0;
-        let since_ms = now_ms() - this.as_secs_f64() * 1_000.0;
-        let tape = self.tape.as_ref().map(|tape| tape.reel());
-        let held = asks.iter().filter_map(|ask| Some((ask.call, self.handle.held(ask.call)?))).collect();
-        Stand { asks, held, calls: calls.to_vec(), usage: pause.usage, paused_ms, since_ms, tape }
-    }
-
-    fn packed(
-        &self,
-        pause: &Pause,
-        engine: &Engine,
-        isolate: &Isolate,
-        stand: &Stand,
-        session: &Session,
-    ) -> Result<ParkedRun, String> {
-        if !session.is_quiet() {
-            return Err("the script has not read a reply to its end".to_owned());
-        }
-        let image = isolate.image(engine).map_err(|error| error.to_string())?.to_bytes();
-        let head = RunHandle::object(&self.standing(isolate, &stand.calls, pause.usage));
-        let rest = self.belongings.borrow().with(stand);
-        let bytes = image.len() + head.len() + rest.len();
-        if image.len() > PARKED_IMAGE_BYTES_MAX || bytes > PARKED_RUN_BYTES_MAX {
-            return Err(format!(
-                "it has {bytes} bytes, {} of them memory; the limit is {PARKED_RUN_BYTES_MAX}",
-                image.len()
-            ));
-        }
-        let expires_at_ms = (stand.since_ms + self.runs.pause_max().as_secs_f64() * 1_000.0) as u64;
-        let (run, engine) = (self.handle.id.clone(), engine.digest().to_owned());
-        let (sequence, created_at_ms) = (self.parked.get() + 1, self.handle.created_at_ms);
-        let script = self.handle.script.clone().unwrap_or_default();
-        let durable = self.journal.is_some();
-        Ok(ParkedRun { run, sequence, created_at_ms, expires_at_ms, engine, script, head, rest, image, durable })
     }
 
     /// The run goes on. Gives how long it waited, until it was its turn again.

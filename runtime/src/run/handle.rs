@@ -3,11 +3,14 @@
 //! Security boundary: yes. An outcome is taken once, for a call that waits, and only while the run is paused.
 
 mod copies;
+pub(super) mod follow;
 pub(super) mod parking;
 mod resuming;
 
 use super::external::Externals;
+use super::marks::{MARK_BYTES, Marks};
 use super::object::{CallRecord, PendingCall, PendingReason, RunObject, RunStatus, RunUsage, Verdict};
+use super::tags::Tags;
 use super::told::{Event, New, NotResumed, Said, Stop};
 use crate::bridge::Held;
 use crate::isolate::{Logs, Usage};
@@ -16,6 +19,7 @@ use mayfly_schemas::limits::EXTERNAL_ARGS_BYTES_MAX;
 use parking::Whereabouts;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{oneshot, watch};
@@ -27,6 +31,7 @@ pub struct RunHandle {
     pub tenant: String,
     /// The stored script that it runs, as it was asked for.
     pub script: Option<String>,
+    pub tags: Tags,
     pub created_at_ms: u64,
     detached: bool,
     outcome_bytes_max: u64,
@@ -35,6 +40,8 @@ pub struct RunHandle {
     ending: CancellationToken,
     sent_away: CancellationToken,
     news: watch::Sender<()>,
+    /// Requests that wait for its next stop.
+    waiters: AtomicUsize,
     whereabouts: watch::Sender<Whereabouts>,
     state: Mutex<State>,
     copies: copies::Copies,
@@ -47,6 +54,8 @@ struct State {
     args_bytes: usize,
     /// Everything that happened, until the run has ended.
     events: Arc<Vec<Event>>,
+    /// Their order, once it has.
+    marks: Marks,
     watchers: Vec<oneshot::Sender<Stop>>,
     /// The run object, unless it runs.
     json: Option<Bytes>,
@@ -72,12 +81,13 @@ struct Waiting {
 
 impl RunHandle {
     pub(super) fn new(new: New<'_>) -> RunHandle {
-        let New { id, tenant, script, detached, outcome_bytes_max, external } = new;
+        let New { id, tenant, script, tags, detached, outcome_bytes_max, external } = new;
         let state = State {
             status: RunStatus::Running,
             waiting: BTreeMap::new(),
             args_bytes: 0,
             events: Arc::default(),
+            marks: Marks::default(),
             watchers: Vec::new(),
             json: None,
             tape: None,
@@ -90,6 +100,7 @@ impl RunHandle {
             id: id.to_owned(),
             tenant: tenant.to_owned(),
             script,
+            tags,
             created_at_ms: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64,
             detached,
             outcome_bytes_max,
@@ -98,6 +109,7 @@ impl RunHandle {
             ending: CancellationToken::new(),
             sent_away: CancellationToken::new(),
             news: watch::Sender::new(()),
+            waiters: AtomicUsize::new(0),
             whereabouts: watch::Sender::default(),
             state: Mutex::new(state),
             copies: copies::Copies::default(),
@@ -162,7 +174,7 @@ impl RunHandle {
             ..Usage::default()
         };
         let usage = RunUsage { usage, ..RunUsage::default() };
-        written(&RunObject::standing(id, RunStatus::Running, logs, calls, usage))
+        written(&self.tagged(RunObject::standing(id, RunStatus::Running, logs, calls, usage)))
     }
 
     pub fn tape(&self) -> Option<Bytes> {
@@ -297,12 +309,14 @@ impl RunHandle {
 
     /// The run has paused or ended: everybody who waited for that is told. Gives the size of its object.
     pub(super) fn stop(&self, object: RunObject) -> usize {
+        let object = self.tagged(object);
         let (status, json, object) = (object.status, written(&object), Arc::new(object));
         let error = object.error.as_ref().and_then(|error| serde_json::value::to_raw_value(error).ok());
         let mut state = self.state();
         let bytes = json.len()
             + error.as_ref().map_or(0, |error| error.get().len())
-            + state.tape.as_ref().map_or(0, |tape| tape.len());
+            + state.tape.as_ref().map_or(0, |tape| tape.len())
+            + state.events.len() * MARK_BYTES;
         (state.status, state.error) = (status, error);
         state.json = Some(json.clone());
         Arc::make_mut(&mut state.events).push(Event::Stop);
@@ -314,11 +328,13 @@ impl RunHandle {
             // Streams that lag behind keep them; nobody else needs them.
             _ => {
                 state.waiting.clear();
+                state.marks = Marks::of(&state.events);
                 std::mem::take(&mut state.events)
             }
         };
         let watchers = std::mem::take(&mut state.watchers);
         drop(state);
+        self.news.send_replace(());
         let stop = Stop { object, json, events };
         for watcher in watchers {
             // It may have gone away.

@@ -2,6 +2,7 @@
 //! May touch: nothing.
 //! Security boundary: no.
 
+use super::tags::Tags;
 use crate::bridge::Held;
 use crate::isolate::{Ask, AskKind, LogLine, Logs, Outcome, RunError, Usage};
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,9 @@ pub const CALLS_SHOWN_MAX: usize = 1_000;
 pub struct RunObject {
     pub id: String,
     pub status: RunStatus,
+    /// What its caller calls it by.
+    #[serde(skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -169,6 +173,7 @@ impl RunObject {
         RunObject {
             id,
             status,
+            tags: Tags::default(),
             result: None,
             error: None,
             pending: Vec::new(),

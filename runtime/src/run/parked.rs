@@ -5,8 +5,10 @@
 use super::external::{ExternalAsked, Externals};
 use super::handle::RunHandle;
 use super::handle::parking::Before;
+use super::marks::{Marks, Piece};
 use super::object::{CallRecord, RunUsage};
 use super::shelf::Runs;
+use super::tags::Tags;
 use super::told::{Event, New};
 use crate::bridge::{Held, ParkedRun};
 use crate::isolate::{Ask, Engine, ErrorKind, Image, ImageError, Isolate, Origin, Program, RunError};
@@ -30,6 +32,8 @@ pub struct Belongings {
     pub outcome_bytes_max: u64,
     #[serde(default)]
     pub durable: bool,
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
     /// What the run object says of the check of its types.
     #[serde(default)]
     pub checked: Option<bool>,
@@ -81,6 +85,8 @@ pub struct Kept {
     created_at_ms: u64,
     id: String,
     script: Option<String>,
+    /// In which order its events came.
+    marks: Marks,
 }
 
 impl Belongings {
@@ -94,6 +100,7 @@ impl Belongings {
             detached,
             outcome_bytes_max,
             durable: false,
+            tags: new.tags.clone(),
             checked: None,
             not_checked: None,
         }
@@ -174,7 +181,8 @@ impl Kept {
         let image = Image::from_bytes(&run.image).map_err(|error| damaged(&error.to_string()))?;
         let script = Some(run.script).filter(|script| !script.is_empty());
         let (sequence, created_at_ms) = (run.sequence, run.created_at_ms);
-        Ok(Kept { belongings, stand, image, sequence, created_at_ms, id: run.run, script })
+        let (_, marks) = Marks::of_head(&run.head);
+        Ok(Kept { belongings, stand, image, sequence, created_at_ms, id: run.run, script, marks })
     }
 
     /// When its clocks began, on the clock of this process.
@@ -186,13 +194,29 @@ impl Kept {
     /// The run as it is looked up by those who ask about it. It is about to be paused again.
     pub fn handle(&self, runs: &Runs, tenant: &str, external: Arc<Externals>, began: Instant) -> Arc<RunHandle> {
         let Belongings { detached, outcome_bytes_max, .. } = self.belongings;
-        let new = New { id: &self.id, tenant, script: self.script.clone(), detached, outcome_bytes_max, external };
-        let logs = self.image.log_lines().iter().cloned().map(Event::Log);
-        let events = logs.chain(self.stand.calls.iter().cloned().map(Event::Call)).chain([Event::Stop]).collect();
+        let (script, tags) = (self.script.clone(), self.belongings.tags.clone());
+        let new = New { id: &self.id, tenant, script, tags, detached, outcome_bytes_max, external };
+        let events = self.events();
         let Stand { paused_ms, since_ms, .. } = self.stand;
         let paused = Duration::try_from_secs_f64((paused_ms + (now_ms() - since_ms).max(0.0)) / 1_000.0);
         let paused = paused.unwrap_or_default();
         runs.put(RunHandle::again(new, Before { created_at_ms: self.created_at_ms, began, paused, events }))
+    }
+
+    /// As they came, but for its last pause: it is about to come again.
+    pub(super) fn events(&self) -> Vec<Event> {
+        let calls = self.stand.calls.iter().map(|record| (record.call, record.clone()));
+        let pieces = self.marks.in_order(self.image.log_lines().iter().cloned(), calls);
+        let mut events: Vec<Event> = pieces
+            .into_iter()
+            .map(|(_, piece)| match piece {
+                Piece::Log(line) => Event::Log(line),
+                Piece::Call(record) => Event::Call(record),
+                Piece::Stop => Event::Stop,
+            })
+            .collect();
+        events.pop_if(|last| matches!(last, Event::Stop));
+        events
     }
 
     pub fn isolate(&self, engine: &Engine, program: &Arc<Program>) -> Result<Isolate, RunError> {

@@ -5,10 +5,10 @@
 use super::handle::RunHandle;
 use super::object::RunObject;
 use super::told::New;
-use crate::config::Pauses;
+use crate::config::{Keeping, Pauses};
 use mayfly_schemas::limits::{
     PAUSED_ALL_BYTES_MAX, PAUSED_ALL_RUNS_MAX, PAUSED_BYTES_MAX, PAUSED_RUNS_MAX, RUN_KEPT_BYTES,
-    RUNS_KEPT_ALL_BYTES_MAX, RUNS_KEPT_BYTES_MAX, RUNS_KEPT_MAX, RUNS_KEPT_MS,
+    RUNS_KEPT_ALL_BYTES_MAX, RUNS_KEPT_BYTES_MAX,
 };
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::Bound;
@@ -21,13 +21,13 @@ pub struct Runs {
     pauses: Pauses,
 }
 
-#[derive(Default)]
 struct Shelf {
     tenants: HashMap<String, OfTenant>,
     kept_bytes: u64,
     paused: Load,
     looked_at: Option<Instant>,
     draining: bool,
+    keeping: Keeping,
 }
 
 #[derive(Default)]
@@ -62,11 +62,12 @@ pub(super) struct Place {
 
 /// How often all tenants are looked through for what is too old.
 const LOOK: Duration = Duration::from_secs(1);
-const KEPT: Duration = Duration::from_millis(RUNS_KEPT_MS);
 
 impl Runs {
-    pub fn new(pauses: Pauses) -> Arc<Runs> {
-        Arc::new(Runs { shelf: Mutex::default(), pauses })
+    pub fn new(pauses: Pauses, keeping: Keeping) -> Arc<Runs> {
+        let (tenants, paused) = (HashMap::new(), Load::default());
+        let shelf = Shelf { tenants, kept_bytes: 0, paused, looked_at: None, draining: false, keeping };
+        Arc::new(Runs { shelf: Mutex::new(shelf), pauses })
     }
 
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
@@ -192,7 +193,7 @@ impl Shelf {
     /// Down to the bounds: of this tenant, then of all, where those who have most give first.
     fn make_room(&mut self, tenant: &str, now: Instant) {
         if let Some(of) = self.tenants.get_mut(tenant) {
-            while of.ended.len() > RUNS_KEPT_MAX || of.kept_bytes > RUNS_KEPT_BYTES_MAX {
+            while of.ended.len() as u64 > self.keeping.runs || of.kept_bytes > RUNS_KEPT_BYTES_MAX {
                 self.kept_bytes = self.kept_bytes.saturating_sub(of.drop_first());
             }
         }
@@ -209,7 +210,8 @@ impl Shelf {
 
     fn drop_old(&mut self, tenant: &str, now: Instant) {
         let Some(of) = self.tenants.get_mut(tenant) else { return };
-        while of.ended.front().is_some_and(|ended| now.duration_since(ended.at) > KEPT) {
+        let keep = Duration::from_millis(self.keeping.keep_ms);
+        while of.ended.front().is_some_and(|ended| now.duration_since(ended.at) > keep) {
             self.kept_bytes = self.kept_bytes.saturating_sub(of.drop_first());
         }
         self.tidy(tenant);
@@ -248,12 +250,15 @@ impl Drop for Place {
 mod tests {
     use super::*;
     use crate::isolate::{Logs, Usage};
-    use crate::run::{NotResumed, RunStatus, RunUsage, Said};
+    use crate::run::{NotResumed, RunStatus, RunUsage, Said, Tags};
+    use mayfly_schemas::limits::RUNS_KEPT_MAX;
 
     const PAUSES: Pauses = Pauses { park_after_ms: 1_000, pause_ms: 1_000 };
+    const KEEPING: Keeping = Keeping { runs: RUNS_KEPT_MAX as u64, keep_ms: 900_000 };
 
     fn begin(runs: &Runs, tenant: &str, id: &str) -> Arc<RunHandle> {
-        runs.begin(New { id, tenant, script: None, detached: false, outcome_bytes_max: 100, external: Arc::default() })
+        let (tags, external) = (Tags::default(), Arc::default());
+        runs.begin(New { id, tenant, script: None, tags, detached: false, outcome_bytes_max: 100, external })
     }
 
     fn object(id: &str, status: RunStatus, bytes: usize) -> RunObject {
@@ -270,7 +275,7 @@ mod tests {
 
     #[test]
     fn of_a_tenants_ended_runs_the_oldest_go_first_and_those_under_way_stay() {
-        let runs = Runs::new(PAUSES);
+        let runs = Runs::new(PAUSES, KEEPING);
         let under_way = begin(&runs, "acme", "run_0");
         end(&runs, "evil", "run_1", 10);
         (0..RUNS_KEPT_MAX + 5).for_each(|number| end(&runs, "acme", &format!("run_1{number:05}"), 10));
@@ -286,7 +291,7 @@ mod tests {
 
     #[test]
     fn where_all_have_too_much_those_who_have_most_give() {
-        let runs = Runs::new(PAUSES);
+        let runs = Runs::new(PAUSES, KEEPING);
         end(&runs, "small", "run_0", 10);
         let large = RUNS_KEPT_BYTES_MAX as usize / 2;
         let tenants = RUNS_KEPT_ALL_BYTES_MAX / large as u64 + 3;
@@ -299,10 +304,10 @@ mod tests {
 
     #[test]
     fn an_ended_run_is_gone_after_its_time_and_a_tenant_without_runs_too() {
-        let runs = Runs::new(PAUSES);
+        let runs = Runs::new(PAUSES, KEEPING);
         end(&runs, "acme", "run_0", 10);
         end(&runs, "evil", "run_0", 10);
-        let later = Instant::now() + KEPT + LOOK + LOOK;
+        let later = Instant::now() + Duration::from_millis(KEEPING.keep_ms) + LOOK + LOOK;
         runs.shelf().make_room("acme", later);
         assert!(runs.shelf().tenants.is_empty());
         assert_eq!(runs.shelf().kept_bytes, 0);
@@ -310,7 +315,7 @@ mod tests {
 
     #[test]
     fn a_run_that_is_forgotten_leaves_nothing_behind() {
-        let runs = Runs::new(PAUSES);
+        let runs = Runs::new(PAUSES, KEEPING);
         let (ended, under_way) = (begin(&runs, "acme", "run_0"), begin(&runs, "acme", "run_1"));
         runs.end(&ended, object("run_0", RunStatus::Completed, 10));
         runs.forget(&ended);
@@ -323,7 +328,7 @@ mod tests {
 
     #[test]
     fn places_for_paused_runs_are_bounded_by_memory_too_and_come_back() {
-        let runs = Runs::new(PAUSES);
+        let runs = Runs::new(PAUSES, KEEPING);
         let half = PAUSED_BYTES_MAX / 2;
         let first = runs.pause("acme", half).unwrap();
         let _second = runs.pause("acme", half).unwrap();
@@ -339,7 +344,7 @@ mod tests {
 
     #[test]
     fn a_run_that_does_not_wait_takes_nothing() {
-        let runs = Runs::new(PAUSES);
+        let runs = Runs::new(PAUSES, KEEPING);
         let handle = begin(&runs, "acme", "run_0");
         let mut said = handle.hold(1, "ask", "{}", None).unwrap();
         let outcome = || vec![(1, Said::Value(serde_json::value::to_raw_value(&1).unwrap()))];

@@ -4,6 +4,7 @@
 
 use super::external::Externals;
 use super::object::{CallRecord, RunObject, RunStatus};
+use super::tags::Tags;
 use crate::isolate::LogLine;
 use bytes::Bytes;
 use serde_json::value::RawValue;
@@ -16,6 +17,8 @@ pub struct New<'a> {
     pub id: &'a str,
     pub tenant: &'a str,
     pub script: Option<String>,
+    /// What the caller calls it by.
+    pub tags: Tags,
     /// It goes on when nobody waits for it.
     pub detached: bool,
     /// What the caller may say to one call, as JSON.

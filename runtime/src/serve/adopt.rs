@@ -8,7 +8,7 @@ use super::parked::end;
 use super::worker::Local;
 use crate::bridge::{Adopted, DoorError, Orphan, RefusedKind};
 use crate::isolate::{ErrorKind, RunError};
-use crate::run::{self, Life, New};
+use crate::run::{self, Life, New, Tags};
 use mayfly_schemas::limits::{ORPHANS_LOOK_MS, ORPHANS_MAX};
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -65,6 +65,7 @@ async fn adopt(local: &Rc<Local>, orphan: &Orphan) -> Result<(), DoorError> {
                 id,
                 tenant: &tenant,
                 script: None,
+                tags: Tags::default(),
                 detached: true,
                 outcome_bytes_max: 0,
                 external: Arc::default(),
@@ -75,7 +76,9 @@ async fn adopt(local: &Rc<Local>, orphan: &Orphan) -> Result<(), DoorError> {
     };
     let (handle, desk) = life.desk(&runs, &tenant, externals, &session);
     let (own, desk, mut ending) = (local.clone(), Rc::new(desk), Ending::new(runs, handle));
+    let under_way = local.under_way();
     tokio::task::spawn_local(async move {
+        let _under_way = under_way;
         let left = run::execute_adopted(&own.shared.host, &tenant, life, &session, desk.clone()).await;
         drop(permit);
         end(&mut ending, &desk, session, left).await;

@@ -2,7 +2,7 @@
 //! May touch: the run's handle.
 //! Security boundary: no. A client that does not read delays nothing but its own stream.
 
-use super::runs::Going;
+use super::going::Going;
 use crate::limits::EVENTS_QUIET_MS;
 use crate::respond::{self, Reply};
 use crate::run::{Event, ResponsePart, RunStatus, Stop};
@@ -13,7 +13,8 @@ use tokio::sync::mpsc;
 use tokio::sync::oneshot::error::TryRecvError;
 
 /// Parts of a stream that wait for the connection.
-const PARTS_WAITING_MAX: usize = 4;
+pub(super) const PARTS_WAITING_MAX: usize = 4;
+pub(super) const QUIET: &[u8] = b": still here\n\n";
 
 /// The stream ends with the run's next stop. A client that goes away before abandons the run.
 pub(super) fn stream(going: Going) -> Reply {
@@ -29,7 +30,7 @@ pub(super) fn stream(going: Going) -> Reply {
     reply
 }
 
-type Gone = mpsc::error::SendError<ResponsePart>;
+pub(super) type Gone = mpsc::error::SendError<ResponsePart>;
 
 async fn tell(sender: &mpsc::Sender<ResponsePart>, mut going: Going) -> Result<(), Gone> {
     let (mut news, mut seen) = (going.handle.news(), going.seen);
@@ -61,7 +62,7 @@ async fn tell(sender: &mpsc::Sender<ResponsePart>, mut going: Going) -> Result<(
                 return finish(sender, &stop, seen).await;
             }
             _ = news.changed() => {}
-            () = quiet => sender.send(ResponsePart::Bytes(Bytes::from_static(b": still here\n\n"))).await?,
+            () = quiet => sender.send(ResponsePart::Bytes(Bytes::from_static(QUIET))).await?,
         }
     }
 }
@@ -77,7 +78,7 @@ async fn finish(sender: &mpsc::Sender<ResponsePart>, stop: &Stop, seen: usize) -
     sender.send(ResponsePart::End).await
 }
 
-fn written(id: usize, event: &Event) -> Option<ResponsePart> {
+pub(super) fn written(id: usize, event: &Event) -> Option<ResponsePart> {
     match event {
         Event::Log(line) => Some(framed(id, "log", &json(line))),
         Event::Call(record) => Some(framed(id, "call", &json(record))),
@@ -86,7 +87,7 @@ fn written(id: usize, event: &Event) -> Option<ResponsePart> {
 }
 
 /// JSON has no line break in it, so one `data` line carries it.
-fn framed(id: usize, name: &str, data: &[u8]) -> ResponsePart {
+pub(super) fn framed(id: usize, name: &str, data: &[u8]) -> ResponsePart {
     ResponsePart::Bytes([format!("id: {id}\nevent: {name}\ndata: ").as_bytes(), data, b"\n\n"].concat().into())
 }
 

@@ -7,11 +7,17 @@ mod body;
 mod conditions;
 mod ending;
 mod events;
+mod follow;
 mod fork;
+mod going;
 mod hosts;
 mod http;
+mod keyed;
+mod keys;
+mod listing;
 mod mcp;
 mod metrics;
+mod moment;
 mod parked;
 mod query;
 mod resume;
@@ -28,7 +34,7 @@ pub(crate) use resume::Said;
 use crate::admit::Texts;
 use crate::bridge::Door;
 use crate::check::Access;
-use crate::config::Pauses;
+use crate::config::{Keeping, Pauses};
 use crate::limits::{CONNECTIONS_MAX, DRAIN_MS};
 use crate::run::{Host, Runs};
 use crate::seldom::Seldom;
@@ -48,6 +54,7 @@ pub struct Options {
     pub checker: Access,
     pub workers: usize,
     pub pauses: Pauses,
+    pub keeping: Keeping,
 }
 
 /// What all workers of a server share.
@@ -58,6 +65,8 @@ pub(crate) struct Shared {
     /// Of stored scripts.
     pub texts: Texts,
     pub runs: Arc<Runs>,
+    /// Of requests that begin runs once.
+    pub keys: Arc<keys::Keys>,
     pub draining: AtomicBool,
     pub connections: AtomicUsize,
     /// Numbers are for a listener of the operator's own, where there is one.
@@ -105,7 +114,8 @@ impl Server {
             door: options.door,
             checker: options.checker,
             texts: Texts::default(),
-            runs: Runs::new(options.pauses),
+            runs: Runs::new(options.pauses, options.keeping),
+            keys: Arc::default(),
             draining: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
             has_admin: options.admin_listener.is_some(),
@@ -146,7 +156,8 @@ async fn accept_admin(shared: &Shared, workers: &[Worker], listener: Option<TcpL
 static REFUSED: Seldom = Seldom::new();
 static CROWDED: Seldom = Seldom::new();
 
-/// Each connection goes to the worker that holds the fewest: with a shared queue one core could get most of a handful.
+/// Each connection goes to the worker that holds the fewest: with a shared queue one core could get most of a handful. Of
+/// several, to the one with the fewest runs: who wants to cancel a loop need not wait for it.
 async fn accept(shared: &Shared, workers: &[Worker], listener: TcpListener, admin: bool) -> Result<(), ServeError> {
     let listener = tokio::net::TcpListener::from_std(listener).map_err(ServeError::Accept)?;
     loop {
@@ -168,7 +179,7 @@ async fn accept(shared: &Shared, workers: &[Worker], listener: TcpListener, admi
             continue;
         }
         let Ok(stream) = stream.into_std() else { continue };
-        if let Some(worker) = workers.iter().min_by_key(|worker| worker.connections()) {
+        if let Some(worker) = workers.iter().min_by_key(|worker| (worker.connections(), worker.runs())) {
             worker.take(Incoming { stream, admin });
         }
     }

@@ -7,9 +7,8 @@ use super::http::permit;
 use super::runs::{Caller, Power};
 use crate::bridge::{Admission, DoorError, Parked, ParkedHead, ParkedState, RefusedKind, Session};
 use crate::isolate::{ErrorKind, RunError};
-use crate::limits::LIST_ENTRIES_MAX;
-use crate::respond::{Problem, ProblemKind, RunLine};
-use crate::run::{self, Desk, Kept, New, RunHandle, RunObject, RunStatus};
+use crate::respond::{Problem, ProblemKind};
+use crate::run::{self, Desk, Kept, New, RunHandle, RunObject, RunStatus, Tags};
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 use std::collections::BTreeMap;
@@ -80,6 +79,20 @@ fn looks_like_a_run(id: &str) -> bool {
 }
 
 impl Lying {
+    pub fn id(&self) -> &str {
+        &self.head.run
+    }
+
+    /// As it was written when the run was parked.
+    pub fn head(&self) -> &[u8] {
+        &self.head.head
+    }
+
+    /// Whether it waits there, and is neither over nor somebody's.
+    pub fn stands(&self) -> bool {
+        self.head.state == ParkedState::Parked
+    }
+
     fn status(&self) -> RunStatus {
         match self.head.state {
             ParkedState::Parked => RunStatus::Paused,
@@ -110,7 +123,7 @@ impl Lying {
     }
 
     /// It was durable, and what is kept is how it ended.
-    fn has_last_word(&self) -> bool {
+    pub fn has_last_word(&self) -> bool {
         matches!(self.head.state, ParkedState::Completed | ParkedState::Failed | ParkedState::Cancelled)
     }
 
@@ -134,9 +147,10 @@ impl Lying {
             Problem::new(ProblemKind::Internal, "what was kept of the run cannot be read")
         };
         if self.head.state == ParkedState::Parked || self.has_last_word() {
-            return Ok(self.head.object.clone().into());
+            return Ok(self.head.object().to_vec().into());
         }
-        let mut object: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(&self.head.object).map_err(damaged)?;
+        let mut object: BTreeMap<String, Box<RawValue>> =
+            serde_json::from_slice(self.head.object()).map_err(damaged)?;
         object.remove("pending");
         object.insert("status".to_owned(), to_raw_value(&json!(self.status())).map_err(damaged)?);
         if let Some(error) = self.error() {
@@ -165,8 +179,8 @@ impl Lying {
             Ok(read) => read,
             Err(error) => {
                 let (id, script) = (head.run.as_str(), head.script.clone());
-                let external = Arc::default();
-                let new = New { id, tenant: &tenant, script, detached: true, outcome_bytes_max: 0, external };
+                let (tags, external) = (Tags::default(), Arc::default());
+                let new = New { id, tenant: &tenant, script, tags, detached: true, outcome_bytes_max: 0, external };
                 let handle = runs.begin(new);
                 drop(Ending::failed(runs, handle.clone(), error));
                 forget(&session, id).await;
@@ -181,7 +195,9 @@ impl Lying {
         let desk = Rc::new(if durable { desk.durable(&session, 0) } else { desk });
         let (own, paused) = (caller.local.clone(), handle.next_stop());
         let mut ending = Ending::new(runs, handle.clone());
+        let under_way = caller.local.under_way();
         tokio::task::spawn_local(async move {
+            let _under_way = under_way;
             let host = &own.shared.host;
             let id = ending.id().to_owned();
             let left = run::execute_parked(host, id.clone(), &tenant, kept, began, &session, desk.clone()).await;
@@ -214,40 +230,4 @@ pub(super) async fn forget(session: &Session, run: &str) {
         // It is told as lost until it expires.
         tracing::warn!(run, %error, "what was kept of an ended run could not be removed");
     }
-}
-
-/// Lines of the list for runs that lie in the store, newest first, from before the run `before`, at most `count`.
-pub(super) async fn lines(
-    parked: &Parked,
-    before: Option<&str>,
-    count: usize,
-    wanted: impl Fn(&RunLine) -> bool,
-) -> Result<Vec<RunLine>, Problem> {
-    let (mut found, mut before) = (Vec::new(), before.unwrap_or_default().to_owned());
-    loop {
-        let mut page = parked.list(&before, LIST_ENTRIES_MAX).await?;
-        let more = page.len() > LIST_ENTRIES_MAX as usize;
-        page.truncate(LIST_ENTRIES_MAX as usize);
-        let Some(last) = page.last() else { return Ok(found) };
-        before.clone_from(&last.run);
-        found.extend(page.into_iter().filter_map(line).filter(&wanted));
-        if found.len() >= count || !more {
-            found.truncate(count);
-            return Ok(found);
-        }
-    }
-}
-
-/// One that is taken is told by who has it.
-fn line(head: ParkedHead) -> Option<RunLine> {
-    let (status, error) = match head.state {
-        ParkedState::Taken => return None,
-        ParkedState::Parked => (RunStatus::Paused, None),
-        ParkedState::Orphan => (RunStatus::Running, None),
-        ParkedState::Completed => (RunStatus::Completed, None),
-        ParkedState::Lost | ParkedState::Failed => (RunStatus::Failed, None),
-        ParkedState::Expired | ParkedState::Cancelled => (RunStatus::Cancelled, None),
-    };
-    let ParkedHead { run: id, created_at_ms, script, .. } = head;
-    Some(RunLine { id, status, created_at_ms, script, error })
 }

@@ -7,8 +7,25 @@ use crate::respond::Problem;
 
 /// The parameters of the query by these names; another one is a mistake.
 pub(super) fn parameters<const N: usize>(query: &str, names: [&str; N]) -> Result<[Option<String>; N], Problem> {
-    let mut found = std::array::from_fn(|_| None);
+    parameters_and(query, names, None, 0).map(|(found, _)| found)
+}
+
+/// The same beside one that may be there several times.
+pub(super) fn parameters_and<const N: usize>(
+    query: &str,
+    names: [&str; N],
+    many: Option<&str>,
+    many_max: usize,
+) -> Result<([Option<String>; N], Vec<String>), Problem> {
+    let (mut found, mut all) = (std::array::from_fn(|_| None), Vec::new());
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        if many == Some(&*name) {
+            all.push(value.into_owned());
+            if all.len() > many_max {
+                return Err(Problem::bad_request(format!("`{name}`: is there more than {many_max} times")));
+            }
+            continue;
+        }
         let place = names.iter().position(|known| *known == name).and_then(|at| found.get_mut(at));
         match place {
             Some(place @ None) => *place = Some(value.into_owned()),
@@ -16,7 +33,7 @@ pub(super) fn parameters<const N: usize>(query: &str, names: [&str; N]) -> Resul
             None => return Err(Problem::bad_request(format!("`{name}`: there is no such parameter here"))),
         }
     }
-    Ok(found)
+    Ok((found, all))
 }
 
 /// How many entries of a list are wanted.

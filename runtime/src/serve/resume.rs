@@ -2,8 +2,9 @@
 //! May touch: the run's handle.
 //! Security boundary: no; `run/handle.rs` takes what is said once, or not at all.
 
+use super::going::Going;
 use super::parked::Found;
-use super::runs::{Caller, Going, Power};
+use super::runs::{Caller, Power};
 use crate::respond::{self, Problem};
 use crate::run::{NotResumed, RunHandle, Said as Answer, Sayings};
 use mayfly_schemas::limits::EXTERNAL_ERROR_BYTES_MAX;

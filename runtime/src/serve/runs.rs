@@ -4,17 +4,20 @@
 
 use super::ending::Ending;
 use super::events;
+use super::follow;
 use super::fork;
+use super::going::Going;
 use super::http::{accepts_events, method_not_allowed, permit, read, still_serving, token};
+use super::keyed;
+use super::listing::list;
 use super::parked::{self, Found};
-use super::query::{entries, parameters};
 use super::resume::go_on;
 use super::worker::Local;
 use crate::admit::{self, Admitted, Wishes};
 use crate::bridge::{Admission, Asker, Parked, ParkedRun, Session};
 use crate::check::ToCheck;
 use crate::limits::{HTTP_BODY_BYTES_MAX, HTTP_BODY_MS, TAPE_BYTES_MAX};
-use crate::respond::{self, Problem, ProblemKind, Reply, RunLine};
+use crate::respond::{self, Problem, ProblemKind, Reply};
 use crate::run::{self, Belongings, Desk, New, RunHandle, RunStatus, Stop, Told};
 use crate::tape::{self, NotReplayed};
 use bytes::Bytes;
@@ -24,7 +27,6 @@ use hyper::body::Incoming as Body;
 use mayfly_schemas::limits::PAUSE_MS_MAX;
 use serde_json::value::RawValue;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -34,6 +36,7 @@ pub(super) enum At<'p> {
     All,
     One(&'p str),
     Continue(&'p str),
+    Events(&'p str),
     Tape(&'p str),
     Replay(&'p str),
     Fork(&'p str),
@@ -48,6 +51,7 @@ pub(super) fn at(path: &str) -> Option<At<'_>> {
     match (parts.next(), parts.next(), parts.next()) {
         (Some(id), None, None) if !id.is_empty() => Some(At::One(id)),
         (Some(id), Some("continue"), None) if !id.is_empty() => Some(At::Continue(id)),
+        (Some(id), Some("events"), None) if !id.is_empty() => Some(At::Events(id)),
         (Some(id), Some("tape"), None) if !id.is_empty() => Some(At::Tape(id)),
         (Some(id), Some("replay"), None) if !id.is_empty() => Some(At::Replay(id)),
         (Some(id), Some("fork"), None) if !id.is_empty() => Some(At::Fork(id)),
@@ -65,6 +69,9 @@ pub(super) async fn answer(local: &Rc<Local>, request: Request<Body>, request_id
             still_serving(local)?;
             let caller = Caller { local, token: token()?, request_id, by_model: false };
             let body = read(body, HTTP_BODY_BYTES_MAX, Duration::from_millis(HTTP_BODY_MS)).await?;
+            if keyed::has_key(&head.headers) {
+                return keyed::begin_once(&caller, &head.headers, &body, streams).await;
+            }
             let begun = begin(&caller, &body).await?;
             drop(body);
             begun.answer(&caller, streams).await
@@ -93,6 +100,10 @@ pub(super) async fn answer(local: &Rc<Local>, request: Request<Body>, request_id
                 false => Ok(respond::run(going.stopped().await?.json)),
             }
         }
+        (At::Events(id), &Method::GET | &Method::HEAD) => {
+            let caller = Caller { local, token: token()?, request_id, by_model: false };
+            follow::answer(&caller, id, &head.headers).await
+        }
         (At::Tape(id), &Method::GET | &Method::HEAD) => {
             let caller = Caller { local, token: token()?, request_id, by_model: false };
             Ok(respond::tape(id, caller.tape(id).await?))
@@ -109,7 +120,7 @@ pub(super) async fn answer(local: &Rc<Local>, request: Request<Body>, request_id
         }
         (At::All, _) => Err(method_not_allowed("GET or POST")),
         (At::One(_), _) => Err(method_not_allowed("GET or DELETE")),
-        (At::Tape(_), _) => Err(method_not_allowed("GET")),
+        (At::Events(_) | At::Tape(_), _) => Err(method_not_allowed("GET")),
         (At::Continue(_) | At::Replay(_) | At::Fork(_), _) => Err(method_not_allowed("POST")),
     }
 }
@@ -191,71 +202,6 @@ impl Caller<'_> {
     }
 }
 
-async fn list(caller: &Caller<'_>, query: &str) -> Result<Reply, Problem> {
-    let (parked, admission) = caller.tenant(Power::Look).await?;
-    let [status, script, cursor, limit] = parameters(query, ["status", "script", "cursor", "limit"])?;
-    let limit = entries(limit)? as usize;
-    let status = status.map(|word| {
-        let known = serde_json::from_value::<RunStatus>(word.into());
-        known.map_err(|_| Problem::bad_request("`status`: use completed, failed, paused, running or cancelled"))
-    });
-    let status = status.transpose()?;
-    let wanted = |line: &RunLine| {
-        let name = line.script.as_deref().map(|script| script.split('@').next().unwrap_or(script));
-        status.is_none_or(|status| line.status == status)
-            && script.as_deref().is_none_or(|wanted| name == Some(wanted) || line.script.as_deref() == Some(wanted))
-    };
-    let runs = &caller.local.shared.runs;
-    let here = runs.list(&admission.tenant, cursor.as_deref(), limit, |run| wanted(&RunLine::of(run)));
-    let mut lines: Vec<RunLine> = here.iter().map(|run| RunLine::of(run)).collect();
-    let lies = |line: &RunLine| wanted(line) && runs.find(&admission.tenant, &line.id).is_none();
-    lines.extend(parked::lines(&parked, cursor.as_deref(), limit.saturating_add(1), lies).await?);
-    lines.sort_unstable_by(|left, right| right.id.cmp(&left.id));
-    Ok(respond::listed_runs(lines, limit))
-}
-
-/// A run under way for which somebody waits. Dropped before it stops, it is abandoned.
-pub(super) struct Going {
-    pub handle: Arc<RunHandle>,
-    pub stop: oneshot::Receiver<Stop>,
-    /// Events that are nobody's news any more.
-    pub seen: usize,
-    waiting: bool,
-}
-
-impl Going {
-    pub fn new(handle: Arc<RunHandle>, stop: oneshot::Receiver<Stop>, seen: usize) -> Going {
-        Going { handle, stop, seen, waiting: true }
-    }
-
-    /// How it pauses or ends.
-    pub async fn stopped(mut self) -> Result<Stop, Problem> {
-        let stop = (&mut self.stop).await;
-        self.waiting = false;
-        stop.map_err(|_| match self.handle.has_left() {
-            true => {
-                let detail = format!("the run goes on when its server is back: GET /v1/runs/{}", self.handle.id);
-                Problem::new(ProblemKind::BridgeUnavailable, detail).retry_after_ms(1_000)
-            }
-            false => Problem::new(ProblemKind::Internal, "the run broke down"),
-        })
-    }
-
-    /// It has stopped, or is not waited for.
-    pub fn let_go(&mut self) {
-        self.waiting = false;
-    }
-}
-
-impl Drop for Going {
-    fn drop(&mut self) {
-        // One that has stopped already is somebody else's to continue.
-        if self.waiting && self.stop.try_recv().is_err() {
-            self.handle.abandon();
-        }
-    }
-}
-
 /// A run that was begun, and what the bridge will say about it.
 pub(super) struct Begun {
     going: Going,
@@ -265,12 +211,17 @@ pub(super) struct Begun {
 
 /// Starts a run in a task of its own: it may outlive the request that began it.
 pub(super) async fn begin(caller: &Caller<'_>, body: &[u8]) -> Result<Begun, Problem> {
+    begin_with_grace(caller, body, Duration::ZERO).await
+}
+
+/// The same; when its client goes away, it waits for so long for it to come back.
+pub(super) async fn begin_with_grace(caller: &Caller<'_>, body: &[u8], grace: Duration) -> Result<Begun, Problem> {
     let Caller { local, token, request_id, .. } = caller;
     let permit = permit(local).await?;
     let (remembered, texts) = (&local.remembered, &local.shared.texts);
     let admitted = admit::admit(&local.bridge, remembered, texts, token.as_bytes(), request_id, body).await?;
     let Admitted { mut job, session, wishes } = admitted;
-    let Wishes { external, declared, left, check, detached, durable, script } = wishes;
+    let Wishes { external, declared, left, check, detached, durable, script, tags } = wishes;
     let runs = local.shared.runs.clone();
     let outcome_bytes_max = job.limits.response_bytes;
     // Nobody has to wait for a run that is kept.
@@ -279,6 +230,7 @@ pub(super) async fn begin(caller: &Caller<'_>, body: &[u8]) -> Result<Begun, Pro
         id: &job.id,
         tenant: &job.tenant,
         script,
+        tags,
         detached: stays,
         outcome_bytes_max,
         external: external.clone(),
@@ -290,13 +242,15 @@ pub(super) async fn begin(caller: &Caller<'_>, body: &[u8]) -> Result<Begun, Pro
         runs.forget(&handle);
         return Err(problem);
     }
-    let going = Going::new(handle.clone(), handle.next_stop(), 0);
+    let going = Going::new(handle.clone(), handle.next_stop(), 0).with_grace(grace);
     let to_check = check.then(|| ToCheck { external: external.declarations(), left });
     let desk = Desk::new(handle.clone(), runs.clone(), external, belongings).with_tape(job.tape.clone());
     let desk = Rc::new(if durable { desk.durable(&session, 0) } else { desk });
     let (own, own_session) = (Rc::clone(local), session.clone());
     let checking = to_check.map(|to_check| (token.clone(), (*request_id).to_owned(), to_check));
+    let under_way = local.under_way();
     tokio::task::spawn_local(async move {
+        let _under_way = under_way;
         let mut ending = Ending::new(runs, handle);
         let told = match checking {
             Some((token, request_id, to_check)) => {
@@ -350,7 +304,16 @@ async fn keep(
 }
 
 impl Begun {
-    async fn answer(self, caller: &Caller<'_>, streams: bool) -> Result<Reply, Problem> {
+    pub fn id(&self) -> &str {
+        &self.going.handle.id
+    }
+
+    /// Whether who began it waits for it.
+    pub fn waits(&self) -> bool {
+        !self.detached
+    }
+
+    pub async fn answer(self, caller: &Caller<'_>, streams: bool) -> Result<Reply, Problem> {
         if !streams && !self.detached {
             return Ok(respond::run(self.stopped(caller).await?.json));
         }

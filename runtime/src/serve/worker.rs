@@ -21,6 +21,7 @@ use tokio::sync::{mpsc, watch};
 pub(super) struct Worker {
     incoming: Sender,
     connections: Arc<AtomicUsize>,
+    runs: Arc<AtomicUsize>,
     stop: watch::Sender<bool>,
 }
 
@@ -32,6 +33,23 @@ pub(super) struct Local {
     pub scripts: RememberedScripts,
     pub hosts: Hosts,
     pub checks: CheckDesk,
+    runs: Arc<AtomicUsize>,
+}
+
+/// A run of this worker that others can ask about, as long as it lasts.
+pub(super) struct UnderWay(Arc<AtomicUsize>);
+
+impl Local {
+    pub fn under_way(&self) -> UnderWay {
+        self.runs.fetch_add(1, Ordering::Relaxed);
+        UnderWay(self.runs.clone())
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// HTTP/2 as hostile clients use it: streams, header lists and resets are bounded.
@@ -43,21 +61,26 @@ impl Worker {
         let (incoming, receiver) = mpsc::unbounded_channel();
         let (stop, stopped) = watch::channel(false);
         let connections = Arc::new(AtomicUsize::new(0));
-        let counter = connections.clone();
+        let runs_under_way = Arc::new(AtomicUsize::new(0));
+        let (counter, run_counter) = (connections.clone(), runs_under_way.clone());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (running, runs) = std::sync::mpsc::channel();
         std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
             let local = tokio::task::LocalSet::new();
             // What a thread asks of the kernel when it starts is asked by now.
             let _ = running.send(());
-            local.block_on(&runtime, work(index, shared, receiver, stopped, counter));
+            local.block_on(&runtime, work(index, shared, receiver, stopped, counter, run_counter));
         })?;
         runs.recv().map_err(std::io::Error::other)?;
-        Ok(Worker { incoming, connections, stop })
+        Ok(Worker { incoming, connections, runs: runs_under_way, stop })
     }
 
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
+    }
+
+    pub fn runs(&self) -> usize {
+        self.runs.load(Ordering::Relaxed)
     }
 
     pub fn take(&self, incoming: Incoming) {
@@ -78,12 +101,13 @@ async fn work(
     mut incoming: mpsc::UnboundedReceiver<Incoming>,
     stopped: watch::Receiver<bool>,
     counter: Arc<AtomicUsize>,
+    runs: Arc<AtomicUsize>,
 ) {
     let bridge = Rc::new(Bridge::counted(shared.door.clone(), shared.host.metrics.clone()));
     let (remembered, scripts, hosts) =
         (Remembered::default(), RememberedScripts::default(), Hosts::new(bridge.clone()));
     let checks = CheckDesk::new(shared.checker.clone(), shared.host.programs.clone());
-    let local = Rc::new(Local { shared, bridge, remembered, scripts, hosts, checks });
+    let local = Rc::new(Local { shared, bridge, remembered, scripts, hosts, checks, runs });
     if index == 0 {
         tokio::task::spawn_local(adopt::look(local.clone()));
     }

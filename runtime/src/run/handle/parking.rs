@@ -3,6 +3,7 @@
 //! Security boundary: yes. While it is on its way nobody can continue or cancel it, so that it is never in two places.
 
 use super::{RunHandle, RunStatus, State, written};
+use crate::run::marks::Marks;
 use crate::run::object::RunObject;
 use crate::run::told::{Event, New};
 use std::sync::Arc;
@@ -71,11 +72,23 @@ impl RunHandle {
         state.waiting.clear();
         drop(self.no_copies());
         self.whereabouts.send_replace(Whereabouts::Gone);
+        drop(state);
+        self.news.send_replace(());
     }
 
-    /// The object of a pause, as bytes.
-    pub(in crate::run) fn object(object: &RunObject) -> Vec<u8> {
-        written(object).to_vec()
+    /// What is told of a run while it lies in the store: the object of its pause, and in a line of its own the order of its
+    /// events.
+    pub(in crate::run) fn head(&self, object: &RunObject) -> Vec<u8> {
+        [&written(object), b"\n".as_slice(), self.marks().text().as_bytes()].concat()
+    }
+
+    /// The same of a run that is about to be told as ended.
+    pub(in crate::run) fn last_head(&self, object: &RunObject) -> Vec<u8> {
+        [self.head(object).as_slice(), Marks::END].concat()
+    }
+
+    pub(in crate::run) fn tagged(&self, object: RunObject) -> RunObject {
+        RunObject { tags: self.tags.clone(), ..object }
     }
 
     /// Every paused run is asked to leave: the server is about to stop.
