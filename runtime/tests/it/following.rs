@@ -1,8 +1,9 @@
 //! The events of a run, told again and from anywhere on.
 
 use crate::harness::runs::{Event, events, read_until};
-use crate::harness::server::{Response, Server, TOKEN};
+use crate::harness::server::{Response, Server, TOKEN, mayfly};
 use crate::harness::tenants::two_tenants;
+use crate::runs::list;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::net::TcpStream;
@@ -185,4 +186,21 @@ fn events_are_told_to_their_tenant_alone() {
     assert_eq!(wrong.kind(), (400, "bad_request".into()));
     assert_eq!(server.as_(acme.of("runner"), "POST", &path, "", "").status, 405);
     assert_eq!(server.as_(acme.of("runner"), "GET", "/v1/runs/run_1/events", "", "").status, 404);
+}
+
+#[test]
+fn a_durable_run_is_told_after_its_server_is_gone() {
+    let server = Server::start("");
+    let body = json!({ "code": "console.log('one'); await tools.no({}).catch(() => 0); console.log('two'); return 3", "durable": true, "tags": { "user": "ann" } });
+    let (_, told) = server.followed("/v1/runs", body);
+    let id = told.last().unwrap().data["id"].clone();
+    let server = Server::start_by(mayfly(), server.stop());
+    let again = events(&after(&server, &id, 0).text);
+    assert_eq!(names(&again), names(&told));
+    assert_eq!(names(&again), [(1, "log"), (2, "call"), (3, "log"), (4, "result")]);
+    assert_eq!((&again[3].data["result"], &again[3].data["tags"]["user"]), (&json!(3), &json!("ann")));
+    assert_eq!(names(&events(&after(&server, &id, 3).text)), [(4, "result")]);
+    assert_eq!(after(&server, &id, 4).status, 204);
+    let found = list(&server, "?tag=user:ann&status=completed");
+    assert_eq!(found["runs"][0]["id"], id, "{found:#}");
 }
