@@ -3,12 +3,13 @@
 //! Security boundary: no.
 //!
 //!     cargo build --release && cargo run --release -p mayfly-benches [isolate] [guest] [server] [calls] [tools] [trigger]
-//!     [check] [memory] [image]
+//!     [check] [memory] [image] [durable]
 //!
 //! Exit status 1 when a promise is missed by more than the noise of a shared machine (`table::NOISE`).
 
 mod calls;
 mod check;
+mod durable;
 mod guest;
 mod image;
 mod isolate;
@@ -25,7 +26,7 @@ use table::Table;
 type Error = Box<dyn std::error::Error>;
 type Group = (&'static str, fn(&mut Table) -> Result<(), Error>);
 
-const GROUPS: [Group; 9] = [
+const GROUPS: [Group; 10] = [
     ("isolate", isolate::measure),
     ("guest", guest::measure),
     ("image", image::measure),
@@ -34,6 +35,7 @@ const GROUPS: [Group; 9] = [
     ("tools", tools::measure),
     ("trigger", trigger::measure),
     ("check", check::measure),
+    ("durable", durable::measure),
     ("memory", memory::measure),
 ];
 

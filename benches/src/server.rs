@@ -9,6 +9,7 @@ use crate::table::{Promise, Table};
 use bytes::Bytes;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -16,7 +17,7 @@ use tempfile::TempDir;
 /// A server: supervisor, runtime and bridge, for as long as this lives.
 pub struct Server {
     child: Child,
-    _folder: TempDir,
+    folder: TempDir,
     pub address: SocketAddr,
     pub bridge_pid: u64,
     pub runtime_pid: u64,
@@ -30,6 +31,10 @@ impl Server {
 
     /// With files beside that of the tenant.
     pub fn start_with(rules: &str, files: &[(&str, &str)]) -> Result<Server, Error> {
+        Server::start_configured("", rules, files)
+    }
+
+    pub fn start_configured(more: &str, rules: &str, files: &[(&str, &str)]) -> Result<Server, Error> {
         let folder = tempfile::tempdir()?;
         let (token, sha256) = mayfly_bridge::new_token();
         std::fs::create_dir(folder.path().join("tenants"))?;
@@ -37,7 +42,7 @@ impl Server {
             std::fs::write(folder.path().join("tenants").join(name), text)?;
         }
         let config = folder.path().join("mayfly.toml");
-        std::fs::write(&config, "listen = \"127.0.0.1:0\"\n")?;
+        std::fs::write(&config, format!("listen = \"127.0.0.1:0\"\n{more}"))?;
         let tenant = format!(
             "tenant = \"bench\"\n[[token]]\nsha256 = \"{sha256}\"\nrole = \"runner\"\n{rules}\n[limits]\nruns_per_minute = 100000000\nruns_in_flight = 1000\n"
         );
@@ -61,7 +66,12 @@ impl Server {
         let address = event.get("address").and_then(|address| address.as_str()).ok_or("no address")?.parse()?;
         let pid = |name: &str| event.get(name).and_then(|pid| pid.as_u64()).ok_or(format!("no {name}"));
         let (bridge_pid, runtime_pid) = (pid("bridge_pid")?, pid("runtime_pid")?);
-        Ok(Server { child, _folder: folder, address, bridge_pid, runtime_pid, token })
+        Ok(Server { child, folder, address, bridge_pid, runtime_pid, token })
+    }
+
+    /// Where its state is.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     pub fn pid(&self) -> u64 {

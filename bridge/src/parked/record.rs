@@ -27,11 +27,17 @@ fn numbers(sequence: u64, created_at_ms: u64, expires_at_ms: u64) -> Vec<u8> {
     [sequence, created_at_ms, expires_at_ms].iter().flat_map(|number| number.to_le_bytes()).collect()
 }
 
+/// What a run that is kept while somebody has it takes to go on is no good for one that is not, and the other way round.
+fn parts(durable: bool) -> (&'static [u8], &'static [u8]) {
+    if durable { (b"durable rest", b"durable image") } else { (b"rest", b"image") }
+}
+
 pub(super) fn seal_row(key: &TenantKey, row: Row) -> Result<Row, Refusal> {
     let numbers = numbers(row.sequence, row.created_at_ms, row.expires_at_ms);
     let seal =
         |part, content: &[u8]| key.seal(&bound(&row.place, &row.engine, &numbers, part), content).map_err(not_sealed);
-    let (head, rest, image) = (seal(b"head", &row.head)?, seal(b"rest", &row.rest)?, seal(b"image", &row.image)?);
+    let (rest, image) = parts(row.durable);
+    let (head, rest, image) = (seal(b"head", &row.head)?, seal(rest, &row.rest)?, seal(image, &row.image)?);
     Ok(Row { head, rest, image, ..row })
 }
 
@@ -40,7 +46,8 @@ pub(super) fn open_row(key: &TenantKey, row: Row) -> Result<Row, Refusal> {
     let open = |part, sealed: &[u8]| {
         key.open(&bound(&row.place, &row.engine, &numbers, part), sealed).map_err(|error| not_opened(&row.place, error))
     };
-    let (head, rest, image) = (open(b"head", &row.head)?, open(b"rest", &row.rest)?, open(b"image", &row.image)?);
+    let (rest, image) = parts(row.durable);
+    let (head, rest, image) = (open(b"head", &row.head)?, open(rest, &row.rest)?, open(image, &row.image)?);
     Ok(Row { head, rest, image, ..row })
 }
 

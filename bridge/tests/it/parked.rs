@@ -196,7 +196,7 @@ struct Table {
 }
 
 /// Columns of `parked_runs`.
-const COLUMNS: [&str; 15] = [
+const COLUMNS: [&str; 16] = [
     "tenant",
     "run",
     "sequence",
@@ -212,6 +212,7 @@ const COLUMNS: [&str; 15] = [
     "head",
     "rest",
     "image",
+    "durable",
 ];
 const SEQUENCE: usize = 2;
 const HEAD: usize = 12;
@@ -293,7 +294,7 @@ fn a_record_that_was_altered_swapped_or_rolled_back_is_refused() {
         (stranger[0], stranger[SEQUENCE]) = (ours[0].clone(), ours[SEQUENCE].clone());
         wrong.push(stranger);
         // Bound are those of which something follows; `gone_at_ms` decides only how long it is told of.
-        let bound = [3, 4, 6, HEAD, HEAD + 1, HEAD + 2];
+        let bound = [3, 4, 6, HEAD, HEAD + 1, HEAD + 2, HEAD + 3];
         for seed in 0..count {
             let at = bound[seed % bound.len()];
             let mut row = ours.clone();

@@ -20,8 +20,10 @@ struct ToolList<'a> {
     truncated: bool,
 }
 
-pub fn found_tools(found: &ToolsFound) -> Reply {
-    let truncated = (found.hits.len() as u64) < u64::from(found.tools);
+/// `limit`: how many were asked for. Fewer are all that fit.
+pub fn found_tools(found: &ToolsFound, limit: u32) -> Reply {
+    let count = found.hits.len() as u64;
+    let truncated = count >= u64::from(limit) && count < u64::from(found.tools);
     json(StatusCode::OK, &ToolList { results: &found.hits, total: found.tools, truncated })
 }
 

@@ -67,10 +67,14 @@ fn child(of: &ParkedRun) -> Result<ParkedRun, Problem> {
     getrandom::fill(&mut seed).map_err(|error| broken(&error.to_string()))?;
     let image = Image::from_bytes(&of.image).map_err(|error| broken(&error.to_string()))?.with_seed(seed);
     let run = format!("run_{}", ulid::Ulid::new());
-    let mut head: BTreeMap<String, Box<RawValue>> =
-        serde_json::from_slice(&of.head).map_err(|error| broken(&error.to_string()))?;
-    head.insert("id".to_owned(), to_raw_value(&run).map_err(|error| broken(&error.to_string()))?);
-    let head = serde_json::to_vec(&head).map_err(|error| broken(&error.to_string()))?;
+    // Behind the run object stands what else is told of it, which is the same.
+    let line = of.head.iter().position(|byte| *byte == b'\n').unwrap_or(of.head.len());
+    let (object, more) = of.head.split_at_checked(line).unwrap_or((&of.head, &[]));
+    let mut object: BTreeMap<String, Box<RawValue>> =
+        serde_json::from_slice(object).map_err(|error| broken(&error.to_string()))?;
+    object.insert("id".to_owned(), to_raw_value(&run).map_err(|error| broken(&error.to_string()))?);
+    let mut head = serde_json::to_vec(&object).map_err(|error| broken(&error.to_string()))?;
+    head.extend(more);
     let (belongings, stand) = Belongings::apart(&of.rest).ok_or_else(|| broken("its record"))?;
     // What a tape would have after this moment is not what its seed says.
     let rest = belongings.with(&Stand { tape: None, ..stand });

@@ -5,6 +5,7 @@
 mod adopt;
 mod body;
 mod conditions;
+mod durable;
 mod ending;
 mod events;
 mod follow;

@@ -2,6 +2,7 @@
 //! May touch: the request's body; isolates; the runs of this server.
 //! Security boundary: yes: whose runs they are, the bridge says. It is asked before anything about the request is told.
 
+use super::durable::keep;
 use super::ending::Ending;
 use super::events;
 use super::follow;
@@ -14,7 +15,7 @@ use super::parked::{self, Found};
 use super::resume::go_on;
 use super::worker::Local;
 use crate::admit::{self, Admitted, Wishes};
-use crate::bridge::{Admission, Asker, Parked, ParkedRun, Session};
+use crate::bridge::{Admission, Asker, Parked, Session};
 use crate::check::ToCheck;
 use crate::limits::{HTTP_BODY_BYTES_MAX, HTTP_BODY_MS, TAPE_BYTES_MAX};
 use crate::respond::{self, Problem, ProblemKind, Reply};
@@ -24,8 +25,6 @@ use bytes::Bytes;
 use http::header::HeaderValue;
 use http::{Method, Request};
 use hyper::body::Incoming as Body;
-use mayfly_schemas::limits::PAUSE_MS_MAX;
-use serde_json::value::RawValue;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -238,9 +237,8 @@ pub(super) async fn begin_with_grace(caller: &Caller<'_>, body: &[u8], grace: Du
     let mut belongings = Belongings::new(&job.script, &job.tools, declared, &new);
     belongings.durable = durable;
     let handle = runs.begin(new);
-    if durable && let Err(problem) = keep(local, &mut job, &session, &belongings, &handle).await {
-        runs.forget(&handle);
-        return Err(problem);
+    if durable {
+        keep(local, &mut job, &session, &belongings, &handle).await?;
     }
     let going = Going::new(handle.clone(), handle.next_stop(), 0).with_grace(grace);
     let to_check = check.then(|| ToCheck { external: external.declarations(), left });
@@ -266,41 +264,6 @@ pub(super) async fn begin_with_grace(caller: &Caller<'_>, body: &[u8], grace: Du
         parked::end(&mut ending, &desk, own_session, left).await;
     });
     Ok(Begun { going, session, detached })
-}
-
-/// A durable run is kept before it does anything.
-async fn keep(
-    local: &Rc<Local>,
-    job: &mut run::Job,
-    session: &Session,
-    belongings: &Belongings,
-    handle: &RunHandle,
-) -> Result<(), Problem> {
-    let internal = |_| Problem::new(ProblemKind::Internal, "the machine gave no randomness");
-    let origin = run::Entropy::origin().map_err(internal)?;
-    job.origin = Some(origin);
-    let input = match &job.asked {
-        run::Asked::Input(input) => RawValue::from_string(input.clone()).unwrap_or_else(|_| RawValue::NULL.to_owned()),
-        run::Asked::Request { .. } => RawValue::NULL.to_owned(),
-    };
-    let begun = run::Begun { input, limits: job.limits, origin };
-    let kept = ParkedRun {
-        run: job.id.clone(),
-        sequence: 1,
-        created_at_ms: handle.created_at_ms,
-        expires_at_ms: handle.created_at_ms + PAUSE_MS_MAX,
-        engine: local.shared.host.engine.digest().to_owned(),
-        script: handle.script.clone().unwrap_or_default(),
-        head: handle.json().to_vec(),
-        rest: belongings.beginning(&begun),
-        image: Vec::new(),
-        durable: true,
-    };
-    match session.begin(&kept).await {
-        Ok(()) => Ok(()),
-        // On a session that was refused, the refusal is the reason.
-        Err(error) => Err(session.admission().await.err().unwrap_or(error).into()),
-    }
 }
 
 impl Begun {

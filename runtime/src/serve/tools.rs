@@ -27,7 +27,7 @@ pub(super) async fn search<B>(local: &Local, request: &Request<B>, request_id: &
         return Err(Problem::bad_request(format!("`query`: has more than {TOOL_QUERY_CHARS_MAX} characters")));
     }
     let asker = Asker { token: token.as_bytes(), request_id };
-    Ok(respond::found_tools(&local.bridge.search_tools(asker, &query, limit).await?))
+    Ok(respond::found_tools(&local.bridge.search_tools(asker, &query, limit).await?, limit))
 }
 
 pub(super) async fn types<B>(local: &Local, request: &Request<B>, request_id: &str) -> Result<Reply, Problem> {
