@@ -12,6 +12,7 @@ mod door;
 mod encodings;
 mod fetch;
 mod hostile;
+mod kept;
 mod mcp;
 mod mcp_children;
 mod parked;
