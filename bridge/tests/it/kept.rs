@@ -105,7 +105,7 @@ fn a_durable_run_is_given_to_one_who_goes_on_with_it() {
 #[test]
 fn entries_that_were_altered_left_out_or_moved_are_refused() {
     for harm in [
-        "UPDATE run_entries SET entry = x'00' || substr(entry, 2) WHERE number = 2",
+        "UPDATE run_entries SET entry = CAST(x'00' || substr(entry, 2) AS BLOB) WHERE number = 2",
         "UPDATE run_entries SET entry = substr(entry, 1, length(entry) - 1) WHERE number = 4",
         "DELETE FROM run_entries WHERE number = 2",
         "UPDATE run_entries SET entry = (SELECT entry FROM run_entries WHERE number = 1) WHERE number = 3",
