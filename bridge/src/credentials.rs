@@ -118,7 +118,19 @@ fn fill(format: &str, value: &Secret) -> Vec<u8> {
 }
 
 fn value(reading: &mut Reading<'_>, table: Table<'_>, frame: &Frame<'_>, files: &mut Vec<PathBuf>) -> Option<Secret> {
-    let from = reading.required(table, "from", "this [[credential]]")?;
+    reading.required(table, "from", "this [[credential]]")?;
+    secret(reading, table, "from", frame, files)
+}
+
+/// What a key that says where a secret is leads to.
+pub fn secret(
+    reading: &mut Reading<'_>,
+    table: Table<'_>,
+    key: &str,
+    frame: &Frame<'_>,
+    files: &mut Vec<PathBuf>,
+) -> Option<Secret> {
+    let from = reading.text(table, key)?;
     let source = Source::parse(from.value, frame.folder);
     files.extend(source.iter().filter_map(|source| source.file(frame.vault)));
     let value = match source {

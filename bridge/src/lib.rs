@@ -63,6 +63,7 @@ mod tls;
 mod tool_call;
 mod upload;
 mod walk;
+mod webhook;
 
 mod client;
 mod diff;

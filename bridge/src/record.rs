@@ -31,6 +31,11 @@ impl Call {
         self.entry.tool = path.to_owned();
     }
 
+    /// Empty for a fetch.
+    pub fn tool(&self) -> &str {
+        &self.entry.tool
+    }
+
     /// Sent as what it is there: several requests of HTTP, or a line on a pipe, may be one call.
     pub fn of_server(&mut self, url: &str, rule: &str) {
         (self.entry.method, self.entry.url) = ("MCP".to_owned(), url.to_owned());

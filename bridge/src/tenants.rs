@@ -13,6 +13,7 @@ use crate::shelf::Stored;
 use crate::tokens::{Role, TokenHash, parse_hash};
 use crate::toolbox::{self, Toolbox};
 use crate::vault::Vault;
+use crate::webhook::{self, Webhook};
 use http::Method;
 use mayfly_schemas::limits::{Limits, LimitsAsked, RUNS_IN_FLIGHT, RUNS_PER_MINUTE};
 use mayfly_schemas::strict::Mistake;
@@ -39,6 +40,8 @@ pub struct Tenant {
     pub declared: Declared,
     /// Roles of those who may say yes to calls that wait; otherwise everybody who may run code.
     pub approvers: Option<Vec<Role>>,
+    /// Who hears of such calls.
+    pub webhook: Option<Webhook>,
     pub stored: Arc<Stored>,
     pub toolbox: Toolbox,
     /// Files besides its own whose change makes this tenant a new one: credentials, descriptions of tools.
@@ -123,7 +126,13 @@ pub fn parse(file: &str, text: &str, frame: &Frame<'_>) -> Result<Tenant, Reject
         },
     );
     let declared = routes::read(&mut reading, root);
-    let approvers = approvers(&mut reading, root);
+    let (approvers, webhook) = match reading.table(root, "approvals") {
+        Some(table) => {
+            reading.only(table, &["roles", "webhook", "secret", "private"]);
+            (approvers(&mut reading, table), webhook::read(&mut reading, table, frame, &mut read_files))
+        }
+        None => (None, None),
+    };
     let limits = limits(&mut reading, root, frame);
     if !reading.mistakes.is_empty() {
         reading.mistakes.sort_by_key(|mistake| mistake.line);
@@ -141,6 +150,7 @@ pub fn parse(file: &str, text: &str, frame: &Frame<'_>) -> Result<Tenant, Reject
         scrubber: Arc::new(Scrubber::new(values(&credentials).chain(toolbox.secrets()))),
         credentials,
         approvers,
+        webhook,
         quota: Arc::default(),
         declared,
         stored: Arc::default(),
@@ -180,9 +190,7 @@ fn token(reading: &mut Reading<'_>, table: Table<'_>) -> Option<(TokenHash, Role
     Some((hash?, role?))
 }
 
-fn approvers(reading: &mut Reading<'_>, root: Table<'_>) -> Option<Vec<Role>> {
-    let table = reading.table(root, "approvals")?;
-    reading.only(table, &["roles"]);
+fn approvers(reading: &mut Reading<'_>, table: Table<'_>) -> Option<Vec<Role>> {
     let words = reading.texts(table, "roles")?;
     if words.is_empty() {
         reading.mistake(table.at, "`roles` is empty: nobody could say yes; leave it out, or name a role");

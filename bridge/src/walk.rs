@@ -24,6 +24,7 @@ use crate::stream::{self, Place, Rest, Streams};
 use crate::tenants::Tenant;
 use crate::tool_call;
 use crate::upload::Uploads;
+use crate::webhook;
 use bytes::{Bytes, BytesMut};
 use http::HeaderValue;
 use mayfly_schemas::bridge_capnp::{fetch_ask, session};
@@ -188,7 +189,11 @@ impl Run {
             let _in_flight = self.enter()?;
             let gate = mcp::Gate { approvals: &self.lane.shared.approvals, place: self.approval(number) };
             let asked = asked.at_most(&self.tenant.ceilings);
-            return mcp::call(&tenant, server, &asked, call, gate, &self.released).await;
+            let outcome = mcp::call(&tenant, server, &asked, call, gate, &self.released).await;
+            if let Ok(tool_call::Outcome::Held(held)) = &outcome {
+                webhook::tell(&self.lane, self.approval(number), &asked.tool, held);
+            }
+            return outcome;
         }
         if let Some(document) = server {
             let within = Duration::from_millis(asked.call_ms.clamp(1, self.tenant.ceilings.call_ms));
@@ -295,6 +300,9 @@ impl Run {
         }
         let held = HeldCall::of(permit.ask())?;
         let may = self.lane.shared.approvals.may_go(&self.approval(number), &held, approval.given)?;
+        if !may {
+            webhook::tell(&self.lane, self.approval(number), call.tool(), &held);
+        }
         Ok((!may).then_some(held))
     }
 

@@ -236,6 +236,10 @@ pub const FORKS_MAX: u32 = 100;
 /// What one run may have of its own: entries of `tools`, and of `credentials`.
 pub const OWN_TOOLS_MAX: usize = 1_000;
 pub const OWN_CREDENTIALS_MAX: usize = 32;
+/// A message of `[approvals] webhook`: how long it may take, how often it is sent, what is read of the reply.
+pub const WEBHOOK_MS: u64 = 10_000;
+pub const WEBHOOK_TRIES: u32 = 4;
+pub const WEBHOOK_REPLY_BYTES_MAX: u64 = 64 * KIB;
 /// How long a yes to a call lasts, and how many wait to be asked for.
 pub const APPROVAL_MS: u64 = 60_000;
 pub const APPROVALS_MAX: u64 = 100_000;

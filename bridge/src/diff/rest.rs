@@ -71,6 +71,14 @@ fn credentials(report: &mut Report<'_>, old: &Table, new: &Table) {
 }
 
 fn approvers(report: &mut Report<'_>, old: &Tenant, new: &Tenant) {
+    let hears = |tenant: &Tenant| tenant.webhook.as_ref().map(|webhook| webhook.url().to_owned());
+    match (hears(old), hears(new)) {
+        (before, Some(after)) if before.as_ref() != Some(&after) => {
+            report.gained("approval", format!("{after} hears of calls that wait"));
+        }
+        (Some(before), None) => report.lost("approval", format!("{before} does not hear of calls that wait")),
+        _ => {}
+    }
     for role in Role::running().into_iter().filter_map(Role::parse) {
         for (model, by) in [(false, ""), (true, " over MCP")] {
             let what = |may: &str| format!("a token of role {} may{may} approve calls that wait{by}", role.word());

@@ -284,3 +284,48 @@ fn mistakes_in_what_waits_are_told_when_the_file_is_read() {
         assert!(said.contains(words), "{said}");
     }
 }
+
+#[test]
+fn who_is_to_be_told_gets_a_signed_message_until_it_takes_it() {
+    use hmac::Mac;
+    let seen = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let count = seen.clone();
+    let hook = Upstream::start(move |_, stream| {
+        // The first one is not taken.
+        let status =
+            if count.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 0 { "503 Not Yet" } else { "204 Taken" };
+        respond(stream, status, "", "");
+    });
+    let upstream = upstream();
+    let approvals =
+        format!("[approvals]\nwebhook = \"{}\"\nsecret = \"env:HOOK_SECRET\"\nprivate = true\n", hook.url("/hook"));
+    let server = Server::start_with("", &(approvals + &rules(&upstream)), &[("HOOK_SECRET", "hook-secret-0123456789")]);
+    let first = server.begin(json!({ "code": "return shop.pay({ id: 2 })" }));
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while hook.requests().len() < 2 {
+        assert!(std::time::Instant::now() < until, "{}", server.log());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let request = hook.requests().pop().unwrap();
+    let (head, body) = request.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("POST /hook HTTP/1.1"), "{head}");
+    let told: Value = serde_json::from_str(body).unwrap();
+    assert_eq!(
+        (&told["type"], &told["run"], &told["call"], &told["tool"], &told["method"], &told["digest"]),
+        (
+            &json!("approval.pending"),
+            &first["id"],
+            &json!(1),
+            &json!("shop.pay"),
+            &json!("POST"),
+            &first["pending"][0]["request"]["digest"]
+        )
+    );
+    let signature = head.lines().find_map(|line| line.strip_prefix("mayfly-signature: ")).unwrap();
+    let (seconds, hex) = signature.strip_prefix("t=").unwrap().split_once(",v1=").unwrap();
+    let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(b"hook-secret-0123456789").unwrap();
+    mac.update(format!("{seconds}.{body}").as_bytes());
+    let expected: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(hex, expected);
+    assert!(!server.log().contains("hook-secret") && !request.contains("hook-secret"));
+}
