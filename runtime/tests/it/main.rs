@@ -20,6 +20,7 @@ mod external;
 mod following;
 mod forks;
 mod frames;
+mod generated;
 mod guard;
 mod hostile;
 mod http;
