@@ -231,6 +231,8 @@ pub const DURABLE_ENTRY_BYTES_MAX: usize = CEILINGS.response_bytes as usize * 2;
 pub const ORPHANS_MAX: u32 = 64;
 pub const ORPHANS_LOOK_MS: u64 = 1_000;
 pub const RUNS_TOLD_MS: u64 = 7 * 24 * 3_600_000;
+/// Durable runs that have ended and give way, at a time, where a tenant has as much as it may keep.
+pub const RUNS_GIVING_WAY: u32 = 1_000;
 /// Children of one fork.
 pub const FORKS_MAX: u32 = 100;
 /// What one run may have of its own: entries of `tools`, and of `credentials`.

@@ -15,13 +15,16 @@ use crate::refusal::Refusal;
 use crate::session::Session;
 use crate::store::durable::{Last, Orphan};
 use crate::store::parked::{Place, Row, State};
+use crate::store::{Pending, Store, StoreError};
 use crate::tenants::Tenant;
 use crate::tokens::Role;
 use crate::walk::Origin;
 use capnp_rpc::new_client;
 use mayfly_schemas::bridge_capnp::script_refusal::Kind;
 use mayfly_schemas::bridge_capnp::{bridge, orphan, parked_run, session};
-use mayfly_schemas::limits::{DURABLE_ENTRY_BYTES_MAX, ORPHANS_MAX, PARKED_RUN_BYTES_MAX, RUNS_TOLD_MS};
+use mayfly_schemas::limits::{
+    DURABLE_ENTRY_BYTES_MAX, ORPHANS_MAX, PARKED_RUN_BYTES_MAX, RUNS_GIVING_WAY, RUNS_TOLD_MS,
+};
 use std::sync::Arc;
 
 /// Of a run that its session holds: what its records are bound to.
@@ -63,8 +66,8 @@ pub async fn begin(
     let mut hold = Hold::new(shared, &tenant.name, run);
     let bound = Bound::of(&row);
     let kept = async {
-        let sealed = seal_row(&tenant_key(shared, &tenant.name)?, row)?;
-        shared.shelf.store().begin(sealed, hold.holder, now_ms()).await.map_err(of_runs)
+        let (sealed, store) = (seal_row(&tenant_key(shared, &tenant.name)?, row)?, shared.shelf.store());
+        with_room(store, &tenant.name, || store.begin(sealed.clone(), hold.holder, now_ms())).await.map_err(of_runs)
     };
     let kept = kept.await;
     record(shared, "begin", (&tenant.name, run, request_id), &kept).await;
@@ -81,8 +84,24 @@ pub async fn log(shared: &Shared, tenant: &str, hold: &Hold, number: u64, entry:
     }
     let of = hold.of()?;
     let sealed = seal_entry(&tenant_key(shared, tenant)?, &of, number, entry)?;
-    let appended = shared.shelf.store().append(of.place.clone(), of.sequence, number, sealed, hold.holder).await;
-    appended.map_err(of_runs)
+    let store = shared.shelf.store();
+    let append = || store.append(of.place.clone(), of.sequence, number, sealed.clone(), hold.holder);
+    with_room(store, tenant, append).await.map_err(of_runs)
+}
+
+/// What a tenant's runs have left behind gives way to those that are under way.
+pub(super) async fn with_room<'s>(
+    store: &'s dyn Store,
+    tenant: &str,
+    work: impl Fn() -> Pending<'s, ()>,
+) -> Result<(), StoreError> {
+    match work().await {
+        Err(StoreError::TooMuch { what, max }) => match store.make_room(tenant.to_owned(), RUNS_GIVING_WAY).await? {
+            0 => Err(StoreError::TooMuch { what, max }),
+            _ => work().await,
+        },
+        done => done,
+    }
 }
 
 /// Keeps how it ended.

@@ -307,7 +307,9 @@ pub async fn park(
         let key = tenant_key(shared, &tenant.name)?;
         let next = row.sequence;
         let sealed = seal_row(&key, row)?;
-        let kept = shared.shelf.store().park(sealed, hold.holder, now_ms()).await;
+        let store = shared.shelf.store();
+        let park = || store.park(sealed.clone(), hold.holder, now_ms());
+        let kept = durable::with_room(store, &tenant.name, park).await;
         // While that is not known nobody takes it up: the runtime still has it.
         let (lowest, unknown) = match &kept {
             Err(StoreError::Unavailable(_)) => (u64::MAX, Some(next)),

@@ -25,6 +25,9 @@ pub trait DurableRuns: Send + Sync {
     /// Gives one of these all that is kept of it, and nobody else from then on. `Conflict` when it is none in this sequence.
     fn adopt(&self, place: Place, sequence: u64, holder: u64) -> Pending<'_, Adopted>;
 
+    /// Removes durable runs of a tenant that have ended, the oldest first, at most `count`. Gives how many.
+    fn make_room(&self, tenant: String, count: u32) -> Pending<'_, u64>;
+
     /// The tape of a durable run that has ended, sealed as `finish` was given it.
     fn tape(&self, place: Place, now_ms: u64) -> Pending<'_, Option<Tape>>;
 }

@@ -102,7 +102,9 @@ fn generated_runs_replay_exactly_and_a_changed_tape_is_told_where() {
     let (mut changed, mut failed) = (0, 0);
     for number in 1..=count {
         let mut dice = Dice(number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-        (0..8).for_each(|_| drop(dice.roll(2)));
+        for _ in 0..8 {
+            dice.roll(2);
+        }
         let code = script(&mut dice);
         let run = server.begin(json!({ "code": code, "input": upstream.url(""), "record": true }));
         assert!(["completed", "failed"].contains(&run["status"].as_str().unwrap()), "{code}\n{run:#}");

@@ -129,6 +129,15 @@ pub fn adopt(db: &mut Connection, place: &Place, sequence: u64, holder: u64, hol
     Ok(Adopted { row, entries })
 }
 
+pub fn make_room(db: &mut Connection, tenant: &str, count: u32) -> Result<u64> {
+    let removed = db.execute(
+        "DELETE FROM parked_runs WHERE tenant = ?1 AND run IN (SELECT run FROM parked_runs
+             WHERE tenant = ?1 AND durable = 1 AND state >= 3 ORDER BY run LIMIT ?2)",
+        params![tenant, count],
+    )?;
+    Ok(removed as u64)
+}
+
 pub fn tape(db: &Connection, place: &Place, now_ms: u64) -> Result<Option<Tape>> {
     let found = db
         .prepare(

@@ -142,6 +142,10 @@ impl DurableRuns for SqliteStore {
         self.write(adopt).map(present).boxed()
     }
 
+    fn make_room(&self, tenant: String, count: u32) -> Pending<'_, u64> {
+        self.write(move |db: &mut Connection| durable::make_room(db, &tenant, count)).boxed()
+    }
+
     fn tape(&self, place: Place, now_ms: u64) -> Pending<'_, Option<Tape>> {
         self.read(move |db: &mut Connection| durable::tape(db, &place, now_ms)).boxed()
     }

@@ -122,3 +122,22 @@ pub async fn durable_runs_are_within_what_a_tenant_may_keep(store: &Any) {
     store.lose(place("acme", "run_0"), 0, NOW).await.unwrap();
     assert!(store.adopt(place("acme", "run_0"), 1, 5).await.unwrap().entries.is_empty(), "nothing was changed");
 }
+
+pub async fn runs_that_have_ended_make_room_and_no_others(store: &Any) {
+    for number in 0..4 {
+        let run = format!("run_{number}");
+        store.begin(durable(&run, 1), number, NOW).await.unwrap();
+        if number != 1 {
+            store.finish(place("acme", &run), last(1), number).await.unwrap();
+        }
+    }
+    store.begin(Row { place: place("other", "run_0"), ..durable("run_0", 1) }, 9, NOW).await.unwrap();
+    store.finish(place("other", "run_0"), last(1), 9).await.unwrap();
+    assert_eq!(store.make_room("acme".into(), 2).await, Ok(2));
+    let left = |tenant: &str| store.list_parked(tenant.to_owned(), String::new(), 9, NOW);
+    let names: Vec<String> = left("acme").await.unwrap().into_iter().map(|head| head.place.run).collect();
+    assert_eq!(names, ["run_3", "run_1"], "the oldest that had ended");
+    assert_eq!(store.make_room("acme".into(), 9).await, Ok(1));
+    assert_eq!(store.make_room("acme".into(), 9).await, Ok(0), "one still runs");
+    assert_eq!(left("other").await.unwrap().len(), 1);
+}

@@ -55,6 +55,7 @@ macro_rules! suite {
             a_durable_run_that_was_parked_begins_its_entries_anew_and_is_kept_while_taken,
             how_a_durable_run_ended_is_told_for_a_while,
             durable_runs_are_within_what_a_tenant_may_keep,
+            runs_that_have_ended_make_room_and_no_others,
         );
     };
     ($make:path; $of:ident: $($case:ident,)*) => {$(
