@@ -50,6 +50,7 @@ impl Setup {
             inline: Vec::new(),
             tokens: Vec::new(),
             state: Some(folder.path().join("state")),
+            database: None,
             master_key: None,
             host: None,
             trace_upstreams: false,
