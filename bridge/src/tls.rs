@@ -49,9 +49,9 @@ pub fn config(roots: &Roots) -> Result<Arc<ClientConfig>, Error> {
 }
 
 /// For the store's servers, which the operator names: the database, and where its objects are.
-pub fn store_config() -> Result<ClientConfig, Error> {
+pub fn store_config(extra: &[CertificateDer<'static>]) -> Result<ClientConfig, Error> {
     let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
-    Ok(builder.with_root_certificates(Roots::default().load().clone()).with_no_client_auth())
+    Ok(builder.with_root_certificates(Roots::with(extra.to_vec()).load().clone()).with_no_client_auth())
 }
 
 fn provider() -> Arc<rustls::crypto::CryptoProvider> {

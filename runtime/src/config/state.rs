@@ -28,7 +28,11 @@ impl State {
             (Some(state), None) if value.starts_with("env:") => state,
             (Some(state), Some(scheme)) => {
                 let what = format!("`state` cannot be {scheme}://");
-                return mistake(state, &what, "name a folder, as in \"./mayfly-data\", or a database as postgres://...");
+                return mistake(
+                    state,
+                    &what,
+                    "name a folder, as in \"./mayfly-data\", or a database as postgres://...",
+                );
             }
             _ => {
                 let hint = "leave it out, or set `state` to the address of a database";
@@ -78,7 +82,10 @@ mod tests {
             let database = config.database.unwrap();
             assert_eq!((database.address.0.as_str(), database.objects.as_deref()), (address, Some("s3://b/p")));
             let config = parse(&format!("state = \"{address}\"\nfolder = \"/var/lib/mayfly\"\n{key}")).unwrap();
-            assert_eq!((config.state.as_path(), config.database.unwrap().objects), (Path::new("/var/lib/mayfly"), None));
+            assert_eq!(
+                (config.state.as_path(), config.database.unwrap().objects),
+                (Path::new("/var/lib/mayfly"), None)
+            );
         }
     }
 
@@ -86,7 +93,10 @@ mod tests {
     fn a_mistake_says_what_to_write_and_shows_no_password() {
         let mistake = |text: &str| parse(text).unwrap_err();
         let keyless = mistake("\nstate = \"postgres://u:hunter2@h/d\"");
-        assert!(keyless.contains("mayfly.toml:2: `state` is a database") && keyless.contains("master_key"), "{keyless}");
+        assert!(
+            keyless.contains("mayfly.toml:2: `state` is a database") && keyless.contains("master_key"),
+            "{keyless}"
+        );
         let other = mistake("state = \"mysql://u:hunter2@h/d\"");
         assert!(other.contains("`state` cannot be mysql://") && other.contains("postgres://"), "{other}");
         let objects = mistake("state = \"env:X\"\nobjects = \"./o\"\n[bridge]\nmaster_key = \"env:KEY\"\n");

@@ -7,6 +7,7 @@ use crate::tls;
 use deadpool_postgres::tokio_postgres::Config;
 use deadpool_postgres::tokio_postgres::config::{Host, SslMode};
 use mayfly_schemas::limits::{STORE_BUSY_MS, STORE_WAIT_MS};
+use rustls::pki_types::CertificateDer;
 use std::io::{Error, ErrorKind};
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ pub struct Server {
 }
 
 /// `env:NAME`, or the address itself. No error tells of the address more than its scheme.
-pub fn server(address: &str) -> Result<Server, Error> {
+pub fn server(address: &str, roots: &[CertificateDer<'static>]) -> Result<Server, Error> {
     let from_variable;
     let address = match address.strip_prefix("env:") {
         None => address,
@@ -48,7 +49,7 @@ pub fn server(address: &str) -> Result<Server, Error> {
     }
     config.connect_timeout(Duration::from_millis(STORE_BUSY_MS));
     config.tcp_user_timeout(Duration::from_millis(STORE_WAIT_MS));
-    let tls = tls::store_config().map_err(Error::other)?;
+    let tls = tls::store_config(roots).map_err(Error::other)?;
     Ok(Server { shown: shown(&config), config, tls })
 }
 
@@ -92,7 +93,7 @@ mod tests {
             ("postgres://u@localhost,db2/m", SslMode::Require, "localhost,db2/m"),
             ("postgres://u@%2Frun%2Fpostgresql/m", SslMode::Prefer, "/run/postgresql/m"),
         ] {
-            let server = server(address).unwrap();
+            let server = server(address, &[]).unwrap();
             assert_eq!((server.config.get_ssl_mode(), server.shown.as_str()), (mode, name), "{address}");
         }
     }
@@ -108,7 +109,7 @@ mod tests {
             "env:MAYFLY_NO_SUCH_VARIABLE",
             "postgres:///db",
         ] {
-            let refused = server(address).err().expect(address).to_string();
+            let refused = server(address, &[]).err().expect(address).to_string();
             assert!(!refused.contains("unter") && refused.contains("`state`"), "{address}: {refused}");
         }
     }

@@ -133,9 +133,10 @@ impl Engine {
         let asked = Work::of(&self.desk);
         let work = asked.in_time(STORE_WAIT_MS, work(asked.clone()));
         let task = async move {
-            // Nobody may listen any more.
-            let _ = tell.send(work.await);
+            let result = work.await;
             drop(place);
+            // Nobody may listen any more.
+            let _ = tell.send(result);
         };
         self.handle.spawn(self.desk.after.track_future(task));
         told.await.unwrap_or_else(|_| Err(StoreError::Unavailable("its thread is gone".into())))
@@ -183,7 +184,7 @@ impl Work {
                 }
             };
             if let Err(error @ (StoreError::Unavailable(_) | StoreError::Corrupt(_) | StoreError::Full(_))) = &result {
-                tracing::error!(database = desk.shown, %error, "store");
+                tracing::error!(database = %desk.shown, %error, "store");
             }
             result
         }

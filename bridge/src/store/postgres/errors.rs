@@ -47,7 +47,7 @@ fn chain(error: &Error) -> String {
 
 pub fn of_pool(error: PoolError) -> StoreError {
     match error {
-        PoolError::Timeout(_) => StoreError::Unavailable("no connection came free in time".into()),
+        PoolError::Timeout(_) => StoreError::Unavailable("the database does not answer".into()),
         PoolError::Backend(error) => error.into(),
         other => StoreError::Unavailable(other.to_string()),
     }

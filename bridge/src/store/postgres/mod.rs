@@ -24,6 +24,8 @@ use mayfly_schemas::limits::{
 };
 use nodes::Node;
 use objects::Objects;
+use rustls::pki_types::CertificateDer;
+use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +34,10 @@ pub struct Options {
     pub address: String,
     /// `file:///...` or `s3://...`; without it everything is in rows.
     pub objects: Option<String>,
+    /// `AWS_*`: where a bucket is, and who asks for it.
+    pub environment: Vec<(String, String)>,
+    /// Certificate authorities that the database is believed by, besides the system's.
+    pub roots: Vec<CertificateDer<'static>>,
     pub bounds: Bounds,
     /// How long this process is believed to live when nothing is heard of it, and how often it is heard.
     pub lease_ms: u64,
@@ -43,6 +49,8 @@ impl Options {
         Options {
             address: address.to_owned(),
             objects: objects.map(str::to_owned),
+            environment: std::env::vars_os().filter_map(variable).collect(),
+            roots: Vec::new(),
             bounds: Bounds::default(),
             lease_ms: STORE_LEASE_MS,
             renew_ms: STORE_LEASE_RENEW_MS,
@@ -56,8 +64,9 @@ pub struct PostgresStore(Engine);
 impl PostgresStore {
     /// Starts its thread. A database that is not there now is an error of whoever needs it until it is.
     pub fn open(options: Options) -> std::io::Result<PostgresStore> {
-        let server = address::server(&options.address)?;
-        let objects = options.objects.as_deref().map(Objects::open).transpose()?;
+        let server = address::server(&options.address, &options.roots)?;
+        let objects = options.objects.as_deref();
+        let objects = objects.map(|address| Objects::open(address, &options.environment)).transpose()?;
         let desk = Desk::new(server, Node::new(options.lease_ms), objects, options.bounds)?;
         Ok(PostgresStore(Engine::start(desk, move |work| idle(work, options.renew_ms))?))
     }
@@ -66,6 +75,10 @@ impl PostgresStore {
     pub async fn sweep_objects(&self, age: Duration) -> Result<usize, StoreError> {
         self.0.ask(async move |work| kept::sweep_objects(&work, age).await).await
     }
+}
+
+fn variable((name, value): (OsString, OsString)) -> Option<(String, String)> {
+    Some((name.into_string().ok()?, value.into_string().ok()?))
 }
 
 /// The newest schema, the lease, and objects that are left over.
@@ -142,8 +155,7 @@ impl Scripts for PostgresStore {
     }
 
     fn delete(&self, key: Key, condition: Condition) -> Pending<'_, Written> {
-        let delete =
-            async move |work: Work| scripts::delete(&mut work.session().await?, &key, &condition).await;
+        let delete = async move |work: Work| scripts::delete(&mut work.session().await?, &key, &condition).await;
         self.0.ask(delete).boxed()
     }
 
@@ -152,14 +164,12 @@ impl Scripts for PostgresStore {
     }
 
     fn content(&self, tenant: String, digest: Digest) -> Pending<'_, Option<Content>> {
-        let content =
-            async move |work: Work| scripts::content(work.session().await?.client()?, &tenant, &digest).await;
+        let content = async move |work: Work| scripts::content(work.session().await?.client()?, &tenant, &digest).await;
         self.0.ask(content).boxed()
     }
 
     fn list(&self, tenant: String, after: String, limit: u32) -> Pending<'_, Vec<Info>> {
-        let list =
-            async move |work: Work| scripts::list(work.session().await?.client()?, &tenant, &after, limit).await;
+        let list = async move |work: Work| scripts::list(work.session().await?.client()?, &tenant, &after, limit).await;
         self.0.ask(list).boxed()
     }
 

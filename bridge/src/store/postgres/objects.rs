@@ -30,8 +30,9 @@ pub struct Objects {
 
 impl Objects {
     /// `file:///FOLDER`, which is made, or `s3://BUCKET/PREFIX`.
-    pub fn open(address: &str) -> Result<Objects, Error> {
-        let invalid = || Error::new(ErrorKind::InvalidInput, "`objects` is no file:///FOLDER and no s3://BUCKET/PREFIX");
+    pub fn open(address: &str, environment: &[(String, String)]) -> Result<Objects, Error> {
+        let invalid =
+            || Error::new(ErrorKind::InvalidInput, "`objects` is no file:///FOLDER and no s3://BUCKET/PREFIX");
         let address = Url::parse(address).map_err(|_| invalid())?;
         match address.scheme() {
             "file" => {
@@ -41,7 +42,7 @@ impl Objects {
                 let store = Arc::new(store.with_fsync(true).with_automatic_cleanup(true));
                 Ok(Objects { store, folder: Some(folder) })
             }
-            "s3" => Ok(Objects { store: s3::open(&address)?, folder: None }),
+            "s3" => Ok(Objects { store: s3::open(&address, environment)?, folder: None }),
             _ => Err(invalid()),
         }
     }

@@ -167,7 +167,8 @@ pub async fn take(work: &Work, place: &Place, sequence: u64, holder: u64, now_ms
         if !work.desk.node.is_own(&transaction, &node).await? {
             continue;
         }
-        let taken = "UPDATE mayfly.parked_runs SET state = 1, node = $3, holder = $4, bytes = $5, rest = '', image = '',
+        let taken =
+            "UPDATE mayfly.parked_runs SET state = 1, node = $3, holder = $4, bytes = $5, rest = '', image = '',
                  rest_object = NULL, image_object = NULL WHERE tenant = $1 AND run = $2";
         let bytes = int(row.head.len() as u64);
         change(&transaction, taken, &[&place.tenant, &place.run, &node, &int(holder), &bytes]).await?;
@@ -239,9 +240,7 @@ async fn standing(transaction: &Transaction<'_>, place: &Place) -> Result<Option
 impl Standing {
     /// Whoever does not hold the run any more, or not in time, may write nothing.
     async fn is_held(&self, work: &Work, transaction: &Transaction<'_>, holder: u64) -> Result<bool> {
-        Ok(self.state == TAKEN
-            && self.holder == holder
-            && work.desk.node.is_own(transaction, &self.node).await?)
+        Ok(self.state == TAKEN && self.holder == holder && work.desk.node.is_own(transaction, &self.node).await?)
     }
 }
 

@@ -27,17 +27,19 @@ use url::Url;
 /// Of one that failed on the way; the request to the store as a whole has its own time.
 const RETRIES: usize = 2;
 
-pub fn open(address: &Url) -> Result<Arc<dyn ObjectStore>, Error> {
+pub fn open(address: &Url, environment: &[(String, String)]) -> Result<Arc<dyn ObjectStore>, Error> {
     let bucket = address.host_str().unwrap_or_default();
     let prefix = Path::from_url_path(address.path()).map_err(Error::other)?;
     let busy = Duration::from_millis(STORE_BUSY_MS);
     let retry = RetryConfig { max_retries: RETRIES, retry_timeout: busy, ..RetryConfig::default() };
-    let store = AmazonS3Builder::from_env()
-        .with_bucket_name(bucket)
-        .with_retry(retry)
-        .with_http_connector(Http)
-        .build()
-        .map_err(Error::other)?;
+    let mut builder = AmazonS3Builder::new();
+    for (name, value) in environment.iter().filter(|(name, _)| name.starts_with("AWS_")) {
+        if let Ok(key) = name.to_ascii_lowercase().parse() {
+            builder = builder.with_config(key, value);
+        }
+    }
+    let store =
+        builder.with_bucket_name(bucket).with_retry(retry).with_http_connector(Http).build().map_err(Error::other)?;
     Ok(Arc::new(PrefixStore::new(store, prefix)))
 }
 
@@ -50,7 +52,7 @@ struct Service(Client<HttpsConnector<HttpConnector>, HttpRequestBody>);
 impl Connector for Http {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
         let generic = |source| object_store::Error::Generic { store: "S3", source };
-        let tls = tls::store_config().map_err(|error| generic(Box::new(error)))?;
+        let tls = tls::store_config(&[]).map_err(|error| generic(Box::new(error)))?;
         let builder = HttpsConnectorBuilder::new().with_tls_config(tls);
         let is_plain = options.get_config_value(&ClientConfigKey::AllowHttp).is_some_and(|value| value == "true");
         let builder = if is_plain { builder.https_or_http() } else { builder.https_only() };
@@ -72,6 +74,7 @@ impl HttpService for Service {
             let kind = if error.is_connect() { HttpErrorKind::Connect } else { HttpErrorKind::Request };
             HttpError::new(kind, error)
         })?;
-        Ok(answered.map(|body| HttpResponseBody::new(body.map_err(|error| HttpError::new(HttpErrorKind::Interrupted, error)))))
+        Ok(answered
+            .map(|body| HttpResponseBody::new(body.map_err(|error| HttpError::new(HttpErrorKind::Interrupted, error)))))
     }
 }

@@ -76,9 +76,7 @@ pub async fn info(db: &impl GenericClient, key: &Key, version: Option<u64>) -> R
         return Ok(None);
     }
     let found = match version {
-        None => {
-            one(db, &format!("SELECT {COLUMNS} {CURRENT} AND v.name = $2"), &[&key.tenant, &key.name]).await?
-        }
+        None => one(db, &format!("SELECT {COLUMNS} {CURRENT} AND v.name = $2"), &[&key.tenant, &key.name]).await?,
         Some(version) => {
             let text = format!("SELECT {COLUMNS} WHERE v.tenant = $1 AND v.name = $2 AND v.version = $3");
             one(db, &text, &[&key.tenant, &key.name, &int(version)]).await?
@@ -117,7 +115,8 @@ pub async fn versions(db: &impl GenericClient, key: &Key, before: Option<u64>, l
 /// The current version, if the condition holds of it. From here to the end of the transaction nobody else writes to this
 /// tenant's scripts, so what a tenant keeps can be counted.
 async fn checked(transaction: &Transaction<'_>, key: &Key, condition: &Condition) -> Result<Option<Info>> {
-    let lock = "INSERT INTO mayfly.script_tenants VALUES ($1) ON CONFLICT (tenant) DO UPDATE SET tenant = excluded.tenant";
+    let lock =
+        "INSERT INTO mayfly.script_tenants VALUES ($1) ON CONFLICT (tenant) DO UPDATE SET tenant = excluded.tenant";
     change(transaction, lock, &[&key.tenant]).await?;
     let current = info(transaction, key, None).await?;
     match condition.holds(current.as_ref()) {
@@ -161,12 +160,8 @@ async fn add_version(
          VALUES ($1, $2, $3, $4, $5, $6, $7)";
     let (digest, at_ms, rollback_to) = (&digest[..], int(author.at_ms), rollback_to.map(int));
     let version = int(version);
-    change(
-        transaction,
-        insert,
-        &[&key.tenant, &key.name, &version, &digest, &at_ms, &author.role, &rollback_to],
-    )
-    .await?;
+    change(transaction, insert, &[&key.tenant, &key.name, &version, &digest, &at_ms, &author.role, &rollback_to])
+        .await?;
     let current = "INSERT INTO mayfly.scripts (tenant, name, current) VALUES ($1, $2, $3)
          ON CONFLICT (tenant, name) DO UPDATE SET current = excluded.current";
     change(transaction, current, &[&key.tenant, &key.name, &version]).await?;
@@ -178,8 +173,7 @@ async fn add_version(
     if let Some(version) = first_to_go(&kept, bounds) {
         forget(transaction, key, version).await?;
     }
-    let bytes =
-        "SELECT coalesce(sum(source_bytes), 0)::BIGINT FROM mayfly.script_contents WHERE tenant = $1";
+    let bytes = "SELECT coalesce(sum(source_bytes), 0)::BIGINT FROM mayfly.script_contents WHERE tenant = $1";
     match number(transaction, bytes, &key.tenant).await? <= bounds.scripts_bytes {
         true => Ok(()),
         false => {
@@ -190,7 +184,8 @@ async fn add_version(
 
 /// Versions up to this one, and the contents that nothing refers to then.
 async fn forget(transaction: &Transaction<'_>, key: &Key, up_to: u64) -> Result<()> {
-    let versions = "DELETE FROM mayfly.script_versions WHERE tenant = $1 AND name = $2 AND version <= $3 RETURNING digest";
+    let versions =
+        "DELETE FROM mayfly.script_versions WHERE tenant = $1 AND name = $2 AND version <= $3 RETURNING digest";
     let gone = all(transaction, versions, &[&key.tenant, &key.name, &int(up_to)]).await?;
     let digests: Vec<Vec<u8>> = gone.iter().map(|row| get(row, 0)).collect::<Result<_>>()?;
     let orphans = "DELETE FROM mayfly.script_contents c WHERE c.tenant = $1 AND c.digest = ANY($2)

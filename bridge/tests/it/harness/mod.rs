@@ -4,6 +4,7 @@
 
 pub mod mcp;
 pub mod peer;
+pub mod postgres;
 pub mod upstream;
 
 use capnp_rpc::{RpcSystem, rpc_twoparty_capnp::Side, twoparty::VatNetwork};
