@@ -44,6 +44,15 @@ pub fn remove(work: &Work, names: Vec<String>) {
     }
 }
 
+/// What was to be named by a row that is not there after all. Where that is not known, it waits to be found as left over.
+pub fn remove_unless_unknown(work: &Work, written: &Result<(), StoreError>, objects: [Option<String>; 2]) {
+    if let Err(error) = written
+        && !matches!(error, StoreError::Unavailable(_))
+    {
+        remove(work, objects.into_iter().flatten().collect());
+    }
+}
+
 /// Removes objects that were written longer ago and that no row names; says how many.
 pub async fn sweep_objects(work: &Work, age: Duration) -> Result<usize, StoreError> {
     let Some(objects) = &work.desk.objects else { return Ok(0) };

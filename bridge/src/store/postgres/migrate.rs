@@ -8,7 +8,11 @@ use crate::store::StoreError;
 use deadpool_postgres::GenericClient;
 
 /// Each brings a database of the version before, which is its place in this list, to its own. Never changed, only added to.
-const MIGRATIONS: [&str; 2] = [include_str!("migrations/0001_scripts.sql"), include_str!("migrations/0002_parked.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/0001_scripts.sql"),
+    include_str!("migrations/0002_parked.sql"),
+    include_str!("migrations/0003_durable.sql"),
+];
 
 /// Of the lock that nodes take which begin at the same time: "mayfly" in bytes.
 const LOCK: i64 = 0x006d_6179_666c_7900;

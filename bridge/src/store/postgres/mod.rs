@@ -4,16 +4,19 @@
 
 mod address;
 mod desk;
+mod durable;
 mod errors;
 mod kept;
 mod migrate;
 mod nodes;
 mod objects;
 mod parked;
+mod rows;
 mod s3;
 mod scripts;
 mod statements;
 
+use super::durable::{Adopted, DurableRuns, Last, Orphan, Tape};
 use super::parked::{Head, ParkedRuns, Place, Row};
 use super::scripts::{Author, Bounds, Condition, Content, Digest, Info, Key, Scripts, Written};
 use super::{Pending, Store, StoreError};
@@ -134,6 +137,33 @@ impl ParkedRuns for PostgresStore {
 
     fn list_parked(&self, tenant: String, before: String, limit: u32, now_ms: u64) -> Pending<'_, Vec<Head>> {
         self.0.ask(async move |work| parked::list(&work, &tenant, &before, limit, now_ms).await).boxed()
+    }
+}
+
+impl DurableRuns for PostgresStore {
+    fn begin(&self, run: Row, holder: u64, now_ms: u64) -> Pending<'_, ()> {
+        self.0.ask(async move |work| durable::begin(&work, run, holder, now_ms).await).boxed()
+    }
+
+    fn append(&self, place: Place, sequence: u64, number: u64, entry: Vec<u8>, holder: u64) -> Pending<'_, ()> {
+        let at = (sequence, number);
+        self.0.ask(async move |work| durable::append(&work, &place, at, &entry, holder).await).boxed()
+    }
+
+    fn finish(&self, place: Place, last: Last, holder: u64) -> Pending<'_, ()> {
+        self.0.ask(async move |work| durable::finish(&work, &place, last, holder).await).boxed()
+    }
+
+    fn orphans(&self, limit: u32) -> Pending<'_, Vec<Orphan>> {
+        self.0.ask(async move |work| durable::orphans(&work, limit).await).boxed()
+    }
+
+    fn adopt(&self, place: Place, sequence: u64, holder: u64) -> Pending<'_, Adopted> {
+        self.0.ask(async move |work| durable::adopt(&work, &place, sequence, holder).await).boxed()
+    }
+
+    fn tape(&self, place: Place, now_ms: u64) -> Pending<'_, Option<Tape>> {
+        self.0.ask(async move |work| durable::tape(&work, &place, now_ms).await).boxed()
     }
 }
 

@@ -12,6 +12,9 @@ use crate::store::StoreError;
 use deadpool_postgres::{GenericClient, Transaction};
 use std::sync::{Mutex, PoisonError};
 
+/// For the log, where a lease that is new is over.
+pub const LEASE_TOO_SHORT: &str = "the lease of this process ends as soon as it begins";
+
 /// This process, among those that share a database.
 pub struct Node {
     lease_ms: u64,

@@ -38,8 +38,14 @@ pub fn open(address: &Url, environment: &[(String, String)]) -> Result<Arc<dyn O
             builder = builder.with_config(key, value);
         }
     }
-    let store =
-        builder.with_bucket_name(bucket).with_retry(retry).with_http_connector(Http).build().map_err(Error::other)?;
+    let store = builder
+        .with_bucket_name(bucket)
+        .with_retry(retry)
+        .with_http_connector(Http)
+        // One by one is what every provider understands.
+        .with_disable_bulk_delete(true)
+        .build()
+        .map_err(Error::other)?;
     Ok(Arc::new(PrefixStore::new(store, prefix)))
 }
 

@@ -5,6 +5,7 @@
 mod database;
 mod nodes;
 mod objects;
+mod s3;
 
 use super::{BOUNDS, always, author, content, key, suite};
 use crate::harness::postgres::shared;

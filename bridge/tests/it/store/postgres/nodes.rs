@@ -7,7 +7,8 @@ use super::{open, options};
 use crate::harness::postgres::{shared, sql};
 use crate::harness::run;
 use mayfly_bridge::store::Store;
-use mayfly_bridge::store::parked::{ParkedRuns, State};
+use mayfly_bridge::store::durable::Last;
+use mayfly_bridge::store::parked::{ParkedRuns, Row, State};
 use mayfly_bridge::store::postgres::{Options, PostgresStore};
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,6 +61,34 @@ fn a_process_that_is_cut_off_loses_its_runs_and_writes_nothing_any_more() {
 }
 
 #[test]
+fn a_durable_run_of_a_process_that_is_cut_off_goes_on_elsewhere() {
+    let Some(server) = shared() else { return };
+    run(async {
+        let address = server.database();
+        let (silent, other) = (node(&address, LEASE_MS, NEVER_MS), node(&address, LEASE_MS, LEASE_MS / 4));
+        let durable = Row { durable: true, ..row("acme", "run_1", 1) };
+        let at = || place("acme", "run_1");
+        silent.begin(durable.clone(), 7, NOW).await.unwrap();
+        silent.append(at(), 1, 1, b"one".to_vec(), 7).await.unwrap();
+        assert_eq!(other.orphans(9).await.unwrap().len(), 0);
+        assert_eq!(other.adopt(at(), 1, 8).await, Err(conflict(1)));
+        pass(LEASE_MS + 100).await;
+        assert_eq!(state(&other, "run_1", NOW).await, Some(State::Orphan));
+        assert_eq!(other.orphans(9).await.unwrap().len(), 1);
+        // Whoever is quicker: what it writes late is not there.
+        assert_eq!(silent.append(at(), 1, 2, b"late".to_vec(), 7).await, Err(conflict(1)));
+        let adopted = other.adopt(at(), 1, 7).await.unwrap();
+        assert_eq!((adopted.row, adopted.entries), (durable, vec![(1, b"one".to_vec())]));
+        let last = Last { sequence: 1, state: State::Failed, head: vec![1], tape: vec![2], gone_at_ms: NOW + 9 };
+        assert_eq!(silent.append(at(), 1, 2, b"late".to_vec(), 7).await, Err(conflict(1)));
+        assert_eq!(silent.finish(at(), last.clone(), 7).await, Err(conflict(1)));
+        other.append(at(), 1, 2, b"two".to_vec(), 7).await.unwrap();
+        other.finish(at(), last, 7).await.unwrap();
+        assert_eq!(state(&silent, "run_1", NOW).await, Some(State::Failed));
+    });
+}
+
+#[test]
 fn a_process_that_was_found_dead_is_dead_though_the_clock_goes_back() {
     let Some(server) = shared() else { return };
     run(async {
@@ -108,7 +137,7 @@ fn nodes_that_begin_at_once_make_one_schema() {
         versions.sort_unstable();
         assert_eq!(versions, [1, 2, 3, 4, 5, 6]);
         let migrations = sql(&address, "SELECT version FROM mayfly.schema_version ORDER BY version");
-        assert_eq!(migrations.concat(), ["1", "2"]);
+        assert_eq!(migrations.concat(), ["1", "2", "3"]);
         for taker in ["run_1", "run_2"] {
             nodes[0].park(row("acme", taker, 1), 1, NOW).await.unwrap();
             let takers = nodes.iter().map(|node| node.take(place("acme", taker), 1, 7, NOW));

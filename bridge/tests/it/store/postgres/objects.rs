@@ -7,6 +7,7 @@ use super::{BOUNDS, options};
 use crate::harness::postgres::{shared, sql};
 use crate::harness::run;
 use mayfly_bridge::store::StoreError;
+use mayfly_bridge::store::durable::{DurableRuns, Last};
 use mayfly_bridge::store::parked::{ParkedRuns, Row, State};
 use mayfly_bridge::store::postgres::{Options, PostgresStore};
 use mayfly_bridge::store::scripts::Bounds;
@@ -67,6 +68,32 @@ fn what_is_large_lies_in_the_folder_while_a_row_names_it() {
         store.park(large("run_3", 1), 1, NOW).await.unwrap();
         store.park(row("acme", "run_4", 1), 1, NOW + 5_000).await.unwrap();
         until_there_are(0, folder.path()).await;
+    });
+}
+
+#[test]
+fn a_durable_run_keeps_its_objects_until_it_has_ended() {
+    let Some(server) = shared() else { return };
+    run(async {
+        let (address, folder) = (server.database(), tempfile::tempdir().unwrap());
+        let store = open(&address, Some(folder.path()));
+        let at = || place("acme", "run_1");
+        let durable = |sequence| Row { durable: true, ..large("run_1", sequence) };
+        store.begin(durable(1), 7, NOW).await.unwrap();
+        store.park(durable(2), 7, NOW).await.unwrap();
+        until_there_are(1, folder.path()).await;
+        assert_eq!(store.take(at(), 2, 8, NOW).await, Ok(durable(2)));
+        // It lets go of it, and takes it up again.
+        store.lose(at(), 8, NOW).await.unwrap();
+        assert_eq!(store.adopt(at(), 2, 9).await.unwrap().row, durable(2));
+        let tape = vec![7; STORE_OBJECT_BYTES_MIN];
+        let last = Last { sequence: 2, state: State::Completed, head: vec![1], tape, gone_at_ms: NOW + 9 };
+        store.finish(at(), last.clone(), 9).await.unwrap();
+        until_there_are(1, folder.path()).await;
+        assert_eq!(store.tape(at(), NOW).await.unwrap().unwrap().bytes, last.tape);
+        store.park(row("acme", "run_2", 1), 1, NOW + 9).await.unwrap();
+        until_there_are(0, folder.path()).await;
+        assert_eq!(store.tape(at(), NOW).await, Ok(None));
     });
 }
 
