@@ -5,7 +5,7 @@
 
 use crate::tls;
 use deadpool_postgres::tokio_postgres::Config;
-use deadpool_postgres::tokio_postgres::config::{Host, SslMode};
+use deadpool_postgres::tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use mayfly_schemas::limits::{STORE_BUSY_MS, STORE_WAIT_MS};
 use rustls::pki_types::CertificateDer;
 use std::io::{Error, ErrorKind};
@@ -41,16 +41,29 @@ pub fn server(address: &str, roots: &[CertificateDer<'static>]) -> Result<Server
     if config.get_hosts().is_empty() {
         return Err(invalid("`state` names no host of the database"));
     }
-    if !address.contains("sslmode=") && config.get_hosts().iter().any(is_elsewhere) {
-        config.ssl_mode(SslMode::Require);
+    if !says(address, "sslmode") {
+        // On this machine the usual certificate is one that nobody signed.
+        let is_elsewhere = config.get_hosts().iter().any(is_elsewhere);
+        config.ssl_mode(if is_elsewhere { SslMode::Require } else { SslMode::Disable });
+    }
+    if config.get_hosts().len() > 1 && !says(address, "target_session_attrs") {
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
     }
     if config.get_application_name().is_none() {
         config.application_name("mayfly");
     }
     config.connect_timeout(Duration::from_millis(STORE_BUSY_MS));
+    config.keepalives_idle(Duration::from_millis(STORE_WAIT_MS));
     config.tcp_user_timeout(Duration::from_millis(STORE_WAIT_MS));
     let tls = tls::store_config(roots).map_err(Error::other)?;
     Ok(Server { shown: shown(&config), config, tls })
+}
+
+/// Whether this stands among its parameters. What comes before the last `@` may be a password.
+fn says(address: &str, parameter: &str) -> bool {
+    let behind = address.rsplit_once('@').map_or(address, |(_, behind)| behind);
+    let parameters = behind.split_once('?').map_or("", |(_, parameters)| parameters);
+    parameters.split('&').any(|pair| pair.split_once('=').is_some_and(|(name, _)| name == parameter))
 }
 
 fn is_elsewhere(host: &Host) -> bool {
@@ -89,9 +102,11 @@ mod tests {
             ("postgres://u:p@db.example.com/mayfly", SslMode::Require, "db.example.com/mayfly"),
             ("postgresql://u@10.0.0.7:5433/m", SslMode::Require, "10.0.0.7/m"),
             ("postgres://u@db.example.com/m?sslmode=disable", SslMode::Disable, "db.example.com/m"),
-            ("postgres://u@127.0.0.1/m", SslMode::Prefer, "127.0.0.1/m"),
+            ("postgres://u:%3Fsslmode=disable@db/m", SslMode::Require, "db/m"),
+            ("postgres://u@127.0.0.1/m?sslmode=prefer", SslMode::Prefer, "127.0.0.1/m"),
+            ("postgres://u@127.0.0.1/m", SslMode::Disable, "127.0.0.1/m"),
             ("postgres://u@localhost,db2/m", SslMode::Require, "localhost,db2/m"),
-            ("postgres://u@%2Frun%2Fpostgresql/m", SslMode::Prefer, "/run/postgresql/m"),
+            ("postgres://u@%2Frun%2Fpostgresql/m", SslMode::Disable, "/run/postgresql/m"),
         ] {
             let server = server(address, &[]).unwrap();
             assert_eq!((server.config.get_ssl_mode(), server.shown.as_str()), (mode, name), "{address}");
@@ -101,7 +116,6 @@ mod tests {
     #[test]
     fn no_refusal_of_an_address_tells_a_part_of_it() {
         for address in [
-            "postgres://u:hun?ter2@host/db",
             "postgres://u:hunter2@host:hunter2/db",
             "postgres://u:hunter2@host/db?sslmode=hunter2",
             "postgres://u:%hunter2%@host/db?hunter2=hunter2",

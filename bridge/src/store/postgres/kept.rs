@@ -6,6 +6,7 @@ use super::desk::Work;
 use super::statements::{all, get};
 use crate::store::StoreError;
 use crate::store::parked::Place;
+use futures::StreamExt;
 use mayfly_schemas::limits::{STORE_OBJECT_BYTES_MIN, STORE_OBJECTS_SWEPT_AT_ONCE, STORE_WAIT_MS};
 use std::time::Duration;
 
@@ -56,14 +57,21 @@ pub fn remove_unless_unknown(work: &Work, written: &Result<(), StoreError>, obje
 /// Removes objects that were written longer ago and that no row names; says how many.
 pub async fn sweep_objects(work: &Work, age: Duration) -> Result<usize, StoreError> {
     let Some(objects) = &work.desk.objects else { return Ok(0) };
-    let old = objects.old(age, STORE_OBJECTS_SWEPT_AT_ONCE).await?;
+    let mut batches = objects.old(age).await?.chunks(STORE_OBJECTS_SWEPT_AT_ONCE);
+    let mut count = 0;
+    while let Some(batch) = batches.next().await {
+        let old = batch.into_iter().collect::<Result<Vec<String>, _>>()?;
+        let orphans = orphans(work, &old).await?;
+        count += orphans.len();
+        objects.remove(orphans).await;
+    }
+    Ok(count)
+}
+
+async fn orphans(work: &Work, old: &Vec<String>) -> Result<Vec<String>, StoreError> {
     let session = work.session().await?;
     let text = "SELECT o.name FROM unnest($1::TEXT[]) o (name)
          WHERE NOT EXISTS (SELECT 1 FROM mayfly.parked_runs r WHERE r.rest_object = o.name)
            AND NOT EXISTS (SELECT 1 FROM mayfly.parked_runs r WHERE r.image_object = o.name)";
-    let orphans = all(session.client()?, text, &[&old]).await?;
-    let orphans: Vec<String> = orphans.iter().map(|row| get(row, 0)).collect::<Result<_, _>>()?;
-    let count = orphans.len();
-    objects.remove(orphans).await;
-    Ok(count)
+    all(session.client()?, text, &[old]).await?.iter().map(|row| get(row, 0)).collect()
 }

@@ -74,7 +74,7 @@ impl PostgresStore {
         Ok(PostgresStore(Engine::start(desk, move |work| idle(work, options.renew_ms))?))
     }
 
-    /// Removes objects that were written longer ago and that no row names; says how many of some.
+    /// Removes objects that were written longer ago and that no row names; says how many.
     pub async fn sweep_objects(&self, age: Duration) -> Result<usize, StoreError> {
         self.0.ask(async move |work| kept::sweep_objects(&work, age).await).await
     }

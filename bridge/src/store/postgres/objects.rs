@@ -8,10 +8,11 @@
 use super::s3;
 use crate::store::{StoreError, make_folder};
 use futures::StreamExt;
+use futures::stream::BoxStream;
 use mayfly_schemas::limits::PARKED_RUN_BYTES_MAX;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use std::io::{Error, ErrorKind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -84,22 +85,18 @@ impl Objects {
         }
     }
 
-    /// Names of some that were written longer ago.
-    pub async fn old(&self, age: Duration, limit: usize) -> Result<Vec<String>, StoreError> {
+    /// Names of those that were written longer ago.
+    pub async fn old(&self, age: Duration) -> Result<BoxStream<'static, Result<String, StoreError>>, StoreError> {
         self.look_for_folder().await?;
         let before = SystemTime::now() - age;
-        let mut listed = self.store.list(None);
-        let mut found = Vec::new();
-        while let Some(object) = listed.next().await {
-            let object = object.map_err(unavailable)?;
-            if SystemTime::from(object.last_modified) <= before {
-                found.push(object.location.into());
+        let old = move |object: Result<ObjectMeta, object_store::Error>| async move {
+            match object {
+                Ok(object) if SystemTime::from(object.last_modified) > before => None,
+                Ok(object) => Some(Ok(object.location.into())),
+                Err(error) => Some(Err(unavailable(error))),
             }
-            if found.len() >= limit {
-                break;
-            }
-        }
-        Ok(found)
+        };
+        Ok(self.store.list(None).filter_map(old).boxed())
     }
 
     /// A folder that was taken away comes back with what is in it; one made in its place would hide the loss.

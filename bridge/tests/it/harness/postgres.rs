@@ -27,7 +27,7 @@ pub struct Server {
 /// The one that all tests of this process share, or loudly none.
 pub fn shared() -> Option<&'static Server> {
     static SHARED: OnceLock<Option<Server>> = OnceLock::new();
-    SHARED.get_or_init(|| Server::start()).as_ref()
+    SHARED.get_or_init(Server::start).as_ref()
 }
 
 static NUMBER: AtomicU32 = AtomicU32::new(0);
