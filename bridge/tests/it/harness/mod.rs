@@ -2,6 +2,7 @@
 //! May touch: loopback and temporary folders.
 //! Security boundary: no.
 
+pub mod log;
 pub mod mcp;
 pub mod peer;
 pub mod postgres;

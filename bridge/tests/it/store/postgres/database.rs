@@ -4,41 +4,14 @@
 
 use super::super::parked_cases::{NOW, row};
 use super::{current, open, options, put};
+use crate::harness::log::log;
 use crate::harness::postgres::{PASSWORD, Server, shared, sql};
 use crate::harness::run;
 use mayfly_bridge::store::StoreError;
 use mayfly_bridge::store::parked::ParkedRuns;
 use mayfly_bridge::store::postgres::{Options, PostgresStore};
 use mayfly_schemas::limits::{STORE_BUSY_MS, STORE_QUEUE_MAX, STORE_WAIT_MS};
-use std::io::Write;
-use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
-
-/// What all stores of this process log.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-fn log() -> &'static Log {
-    static LOG: OnceLock<Log> = OnceLock::new();
-    LOG.get_or_init(|| {
-        let log = Log::default();
-        let writer = log.clone();
-        let layer = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_ansi(false);
-        layer.with_writer(move || writer.clone()).init();
-        log
-    })
-}
 
 #[test]
 fn a_database_that_is_killed_is_told_and_works_again_without_a_restart() {
@@ -187,7 +160,7 @@ fn a_server_that_says_nothing_is_given_up_in_time_and_no_password_is_told() {
             assert!(!refused.to_string().contains("hunter2"), "{refused}");
         }
     });
-    let text = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
+    let text = log.text();
     assert!(text.contains("database=127.0.0.1/db") && text.contains("not available"), "{text}");
     assert!(!text.contains("hunter2"), "{text}");
 }
