@@ -66,7 +66,7 @@ pub async fn serve_in(
     listener.set_nonblocking(true).map_err(Error::Socket)?;
     let listener = tokio::net::UnixListener::from_std(listener).map_err(Error::Socket)?;
     let (audit, writer) = Audit::start(settings.state.as_deref()).map_err(Error::Audit)?;
-    let store = store::open(settings.state.as_deref()).map_err(Error::Store)?;
+    let store = store::open(settings.state.as_deref(), settings.database.as_ref()).map_err(Error::Store)?;
     let master_key = KeySource::new(settings.master_key.as_deref(), settings.state.as_deref())?;
     let (holds, mut losing) = Holds::new();
     let shared = Arc::new(Shared {

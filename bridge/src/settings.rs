@@ -1,8 +1,9 @@
 //! In: what `mayfly.toml` and the command line came to. Out: the settings of one bridge, as JSON to a child process.
 //! May touch: nothing.
-//! Security boundary: no; it holds hashes and names, no secret.
+//! Security boundary: no; it holds hashes and names, and no secret but a database's password that was written into its address.
 
 use crate::tokens::Role;
+use mayfly_schemas::database::Database;
 use mayfly_schemas::limits::Limits;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -18,6 +19,9 @@ pub struct Settings {
     pub tokens: Vec<ExtraToken>,
     /// Folder for `audit.jsonl` and the store; without it the audit goes to tracing, target `audit`, and nothing is stored.
     pub state: Option<PathBuf>,
+    /// Where the store is instead, for several bridges.
+    #[serde(default)]
+    pub database: Option<Database>,
     /// Where the master key is: `file:`, `env:` or `credential:`; without it `master.key` in the state folder.
     #[serde(default)]
     pub master_key: Option<String>,

@@ -48,6 +48,12 @@ pub fn config(roots: &Roots) -> Result<Arc<ClientConfig>, Error> {
     Ok(Arc::new(config))
 }
 
+/// For the store's servers, which the operator names: the database, and where its objects are.
+pub fn store_config(extra: &[CertificateDer<'static>]) -> Result<ClientConfig, Error> {
+    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+    Ok(builder.with_root_certificates(Roots::with(extra.to_vec()).load().clone()).with_no_client_auth())
+}
+
 fn provider() -> Arc<rustls::crypto::CryptoProvider> {
     static PROVIDER: OnceLock<Arc<rustls::crypto::CryptoProvider>> = OnceLock::new();
     PROVIDER.get_or_init(|| Arc::new(default_provider())).clone()

@@ -2,13 +2,17 @@
 //! May touch: the file it is told to read.
 //! Security boundary: no; operators write it.
 
+mod state;
+
 use crate::lockdown::Mode;
+use mayfly_schemas::database::Database;
 use mayfly_schemas::limits::{
     CEILINGS, DEFAULTS, Limits, LimitsAsked, PARK_AFTER_MS, PAUSE_DEFAULT_MS, PAUSE_IN_MEMORY_MS, PAUSE_MS_MAX,
     RUNS_KEEP_MAX, RUNS_KEEP_MS_MAX, RUNS_KEPT_MAX, RUNS_KEPT_MS,
 };
 use mayfly_schemas::strict::{self, Mistake};
 use serde::{Deserialize, Serialize};
+use state::State;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -22,8 +26,10 @@ pub struct Config {
     pub admin_listen: Option<SocketAddr>,
     /// Host name of the server itself, where its own paths win over tenants' routes.
     pub host: Option<String>,
-    /// Folder of durable state.
+    /// Folder of durable state; with a database, of what this machine alone has.
     pub state: PathBuf,
+    /// Where durable state is that several machines share.
+    pub database: Option<Database>,
     /// Folder of tenant files.
     pub tenants: PathBuf,
     /// A bridge that somebody else runs; without it `serve` starts its own.
@@ -67,6 +73,8 @@ struct File {
     admin_listen: Option<Spanned<String>>,
     host: Option<Spanned<String>>,
     state: Option<Spanned<String>>,
+    folder: Option<Spanned<String>>,
+    objects: Option<Spanned<String>>,
     tenants: Option<String>,
     bridge: Option<BridgeTable>,
     checker: Option<CheckerTable>,
@@ -138,12 +146,14 @@ impl Config {
                 Mistake::new(name, at, refused.to_string())
             }),
         };
+        let state = State::read(name, &file, line)?;
         let ceilings = limits(&file.limits, CEILINGS, &CEILINGS)?;
         Ok(Config {
             listen: file.listen.as_ref().map_or(Ok(default_listen()), |listen| address("listen", listen))?,
             admin_listen: file.admin_listen.as_ref().map(|listen| address("admin_listen", listen)).transpose()?,
             host: file.host.as_ref().map(|host| host_name(name, host, line)).transpose()?,
-            state: folder.join(state(name, &file.state, line)?),
+            state: folder.join(state.folder),
+            database: state.database,
             tenants: folder.join(file.tenants.as_deref().unwrap_or("tenants")),
             master_key: master_key(name, folder, file.bridge.as_ref(), line)?,
             trace_upstreams: file.bridge.as_ref().and_then(|bridge| bridge.trace_upstreams).unwrap_or(false),
@@ -233,21 +243,6 @@ fn host_name(name: &str, host: &Spanned<String>, line: impl Fn(usize) -> usize) 
     }
 }
 
-fn state(name: &str, state: &Option<Spanned<String>>, line: impl Fn(usize) -> usize) -> Result<String, Mistake> {
-    let Some(spanned) = state else { return Ok("mayfly-data".into()) };
-    let value = spanned.get_ref();
-    if value.contains("://") {
-        let scheme = value.split("://").next().unwrap_or_default();
-        return Err(Mistake::new(
-            name,
-            line(spanned.span().start),
-            format!("`state` cannot be {scheme}:// in this version"),
-        )
-        .hint("name a folder, as in \"./mayfly-data\""));
-    }
-    Ok(value.clone())
-}
-
 /// The line of a key inside the table that starts at `start`.
 fn key_line(text: &str, start: usize, key: &str) -> usize {
     let first = strict::line_of(text, start);
@@ -309,7 +304,6 @@ mod tests {
             mistake("\nhost = \"https://a.test\"")
                 .contains(":2: `host` is no host name: \"https://a.test\"\n  hint: write")
         );
-        assert!(mistake("state = \"postgres://x\"").contains("cannot be postgres:// in this version"));
         assert_eq!(
             mistake("[runtime]\nlockdown = \"on\"\n"),
             "mayfly.toml:2: `lockdown`: unknown variant `on`, expected one of `required`, `best-effort`, `off`"

@@ -2,6 +2,7 @@
 //! configuration file is read, and how a connection between two of them is set up. The frames at the border of an isolate
 //! are in the package `mayfly-abi`.
 
+pub mod database;
 pub mod limits;
 pub mod names;
 pub mod strict;

@@ -278,6 +278,18 @@ pub const STORE_READERS: usize = 2;
 /// How long another process may hold the database, and how long a request waits for the store in all.
 pub const STORE_BUSY_MS: u64 = 5_000;
 pub const STORE_WAIT_MS: u64 = 15_000;
+/// Connections of a bridge to a database that others share; one more keeps its lease.
+pub const STORE_CONNECTIONS_MAX: usize = 8;
+/// How long a process that shares a database is believed to live when nothing is heard of it, and how often it says so: three
+/// times before the lease ends.
+pub const STORE_LEASE_MS: u64 = 10_000;
+pub const STORE_LEASE_RENEW_MS: u64 = STORE_LEASE_MS / 4;
+/// From this size on a part of a run goes to the object store, where there is one.
+pub const STORE_OBJECT_BYTES_MIN: usize = MIB as usize;
+/// Objects that no row names: how old they must be to be removed, how often they are looked for, how many at a time.
+pub const STORE_OBJECT_ORPHAN_MS: u64 = 24 * 60 * 60 * 1_000;
+pub const STORE_OBJECTS_SWEEP_MS: u64 = 60 * 60 * 1_000;
+pub const STORE_OBJECTS_SWEPT_AT_ONCE: usize = 1_000;
 /// How long the bridge believes that a version is the current one without looking. A deploy through the same bridge
 /// ends it at once; this is for what others write.
 pub const SCRIPT_CURRENT_MS: u64 = 1_000;

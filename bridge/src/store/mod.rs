@@ -1,5 +1,5 @@
 //! In: what tenants want kept. Out: the same again, after a crash too.
-//! May touch: the folder `state`, through a back end.
+//! May touch: the folder `state` or a database, through a back end.
 //! Security boundary: yes; each method is told whose things it is about, and gives nobody else's.
 //!
 //! Rules for every back end, held by one test suite (`bridge/tests/it/store`):
@@ -12,11 +12,13 @@
 mod absent;
 pub mod durable;
 pub mod parked;
+pub mod postgres;
 pub mod scripts;
 pub mod sqlite;
 
 use durable::DurableRuns;
 use futures::future::BoxFuture;
+use mayfly_schemas::database::Database;
 use parked::ParkedRuns;
 use scripts::Scripts;
 use std::path::Path;
@@ -50,10 +52,13 @@ pub enum StoreError {
     TooMuch { what: &'static str, max: u64 },
 }
 
-/// The store in this folder; nothing is made before the first write. Without a folder there is none.
-pub fn open(folder: Option<&Path>) -> std::io::Result<Arc<dyn Store>> {
-    Ok(match folder {
-        Some(folder) => Arc::new(sqlite::SqliteStore::open(sqlite::Options::new(folder))?),
-        None => Arc::new(absent::Absent),
+/// The store in this database, or in this folder, where nothing is made before the first write. Without either there is none.
+pub fn open(folder: Option<&Path>, database: Option<&Database>) -> std::io::Result<Arc<dyn Store>> {
+    Ok(match (database, folder) {
+        (Some(Database { address, objects }), _) => {
+            Arc::new(postgres::PostgresStore::open(postgres::Options::new(&address.0, objects.as_deref()))?)
+        }
+        (None, Some(folder)) => Arc::new(sqlite::SqliteStore::open(sqlite::Options::new(folder))?),
+        (None, None) => Arc::new(absent::Absent),
     })
 }

@@ -168,6 +168,7 @@ fn reason(host: &str) -> String {
         inline,
         tokens: vec![],
         state: None,
+        database: None,
         master_key: None,
         host: None,
         trace_upstreams: false,

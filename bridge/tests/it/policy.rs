@@ -14,6 +14,7 @@ fn settings(rules: &str) -> Settings {
         inline,
         tokens: vec![],
         state: None,
+        database: None,
         master_key: None,
         host: None,
         trace_upstreams: false,

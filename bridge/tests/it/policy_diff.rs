@@ -14,6 +14,7 @@ fn settings_in(text: &str, folder: &Path) -> Settings {
         inline,
         tokens: vec![],
         state: None,
+        database: None,
         master_key: None,
         host: None,
         trace_upstreams: false,

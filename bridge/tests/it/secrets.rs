@@ -142,24 +142,8 @@ fn a_credential_that_is_base64_is_found_decoded_too() {
 
 #[test]
 fn the_credential_is_in_no_audit_record_no_log_and_no_failure() {
-    use std::io::Write;
-    #[derive(Clone, Default)]
-    struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
-    impl Write for Log {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let log = Log::default();
-    let writer = log.clone();
-    // For all threads of all tests of this binary: the canary must be in none of what they log.
-    let subscriber =
-        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone());
-    subscriber.finish().init();
+    // The canary must be in none of what anybody logs.
+    let log = crate::harness::log::log();
     run(async {
         let upstream = echo();
         let (bridge, token) = scene(&upstream);
@@ -180,7 +164,7 @@ fn the_credential_is_in_no_audit_record_no_log_and_no_failure() {
             audit.contains("\"credentials\":[\"key\"]") && audit.contains("\"reason\":\"credential_echoed\""),
             "{audit}"
         );
-        let log = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
+        let log = log.text();
         assert!(log.contains("credential_echoed"), "the audit of the second bridge is in the log: {log}");
         for text in [&audit, &log] {
             assert!(!text.contains("nary"), "a part of the credential");
@@ -188,8 +172,6 @@ fn the_credential_is_in_no_audit_record_no_log_and_no_failure() {
         }
     });
 }
-
-use tracing_subscriber::util::SubscriberInitExt;
 
 #[test]
 fn an_audit_record_says_who_did_what_when_and_by_which_rule() {

@@ -67,6 +67,7 @@ fn version(path: &Path) -> Result<Version, Failure> {
         inline: Vec::new(),
         tokens: Vec::new(),
         state: None,
+        database: None,
         master_key: None,
         host: None,
         trace_upstreams: false,

@@ -165,6 +165,7 @@ pub fn inline(tenant_file: &str) -> Settings {
         inline: vec![file],
         tokens: Vec::new(),
         state: None,
+        database: None,
         host: None,
         master_key: None,
         trace_upstreams: false,

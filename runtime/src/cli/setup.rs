@@ -15,6 +15,7 @@ pub fn settings(config: &Config) -> Settings {
         inline: Vec::new(),
         tokens: Vec::new(),
         state: Some(config.state.clone()),
+        database: config.database.clone(),
         master_key: config.master_key.clone(),
         host: config.host.clone(),
         trace_upstreams: config.trace_upstreams,

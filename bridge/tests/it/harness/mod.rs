@@ -2,8 +2,10 @@
 //! May touch: loopback and temporary folders.
 //! Security boundary: no.
 
+pub mod log;
 pub mod mcp;
 pub mod peer;
+pub mod postgres;
 pub mod upstream;
 
 use capnp_rpc::{RpcSystem, rpc_twoparty_capnp::Side, twoparty::VatNetwork};
@@ -50,6 +52,7 @@ impl Setup {
             inline: Vec::new(),
             tokens: Vec::new(),
             state: Some(folder.path().join("state")),
+            database: None,
             master_key: None,
             host: None,
             trace_upstreams: false,

@@ -32,7 +32,7 @@ pub fn row(tenant: &str, run: &str, sequence: u64) -> Row {
     }
 }
 
-async fn state(store: &Any, run: &str, now_ms: u64) -> Option<State> {
+pub async fn state(store: &Any, run: &str, now_ms: u64) -> Option<State> {
     store.look(place("acme", run), now_ms).await.unwrap().map(|head| head.state)
 }
 

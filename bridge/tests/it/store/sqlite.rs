@@ -13,7 +13,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-suite!(fresh);
+suite!(some);
+
+fn some() -> Option<(Arc<dyn Store>, tempfile::TempDir)> {
+    Some(fresh())
+}
 
 fn fresh() -> (Arc<dyn Store>, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
