@@ -143,6 +143,19 @@ pub async fn adopt(work: &Work, place: &Place, sequence: u64, holder: u64) -> Re
     Err(StoreError::Unavailable(LEASE_TOO_SHORT.into()))
 }
 
+pub async fn make_room(work: &Work, tenant: &str, count: u32) -> Result<u64> {
+    let text = "DELETE FROM mayfly.parked_runs WHERE tenant = $1 AND run IN (SELECT run FROM mayfly.parked_runs
+             WHERE tenant = $1 AND durable AND state >= 3 ORDER BY run LIMIT $2 FOR UPDATE SKIP LOCKED)
+         RETURNING rest_object";
+    let removed = {
+        let session = work.session().await?;
+        all(session.client()?, text, &[&tenant, &i64::from(count)]).await?
+    };
+    let objects = removed.iter().map(|row| get::<Option<String>>(row, 0)).collect::<Result<Vec<_>>>()?;
+    remove(work, objects.into_iter().flatten().collect());
+    Ok(removed.len() as u64)
+}
+
 pub async fn tape(work: &Work, place: &Place, now_ms: u64) -> Result<Option<Tape>> {
     if never_written(&place.run) {
         return Ok(None);

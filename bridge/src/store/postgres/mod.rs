@@ -162,6 +162,10 @@ impl DurableRuns for PostgresStore {
         self.0.ask(async move |work| durable::adopt(&work, &place, sequence, holder).await).boxed()
     }
 
+    fn make_room(&self, tenant: String, count: u32) -> Pending<'_, u64> {
+        self.0.ask(async move |work| durable::make_room(&work, &tenant, count).await).boxed()
+    }
+
     fn tape(&self, place: Place, now_ms: u64) -> Pending<'_, Option<Tape>> {
         self.0.ask(async move |work| durable::tape(&work, &place, now_ms).await).boxed()
     }
