@@ -144,8 +144,8 @@ pub async fn adopt(work: &Work, place: &Place, sequence: u64, holder: u64) -> Re
 }
 
 pub async fn make_room(work: &Work, tenant: &str, count: u32) -> Result<u64> {
-    let text = "DELETE FROM mayfly.parked_runs WHERE tenant = $1 AND run IN (SELECT run FROM mayfly.parked_runs
-             WHERE tenant = $1 AND durable AND state >= 3 ORDER BY run LIMIT $2 FOR UPDATE SKIP LOCKED)
+    let text = "DELETE FROM mayfly.parked_runs WHERE tenant = $1 AND run = ANY(ARRAY(SELECT run FROM mayfly.parked_runs
+             WHERE tenant = $1 AND durable AND state >= 3 ORDER BY run LIMIT $2 FOR UPDATE SKIP LOCKED))
          RETURNING rest_object";
     let removed = {
         let session = work.session().await?;
