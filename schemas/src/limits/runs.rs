@@ -15,7 +15,7 @@ pub const TAG_LOOKS_AT_ONCE: usize = 16;
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 pub const IDEMPOTENCY_MS: u64 = 24 * 60 * 60 * 1_000;
 /// How long a run that was begun with a key waits for its client to come back before it is cancelled.
-pub const IDEMPOTENCY_GRACE_MS: u64 = 10 * 1_000;
+pub const IDEMPOTENCY_GRACE_MS: u64 = 2_000;
 /// Keys that are remembered, of a tenant and of a server, the oldest given up first: some 200 bytes each.
 pub const IDEMPOTENCY_KEYS_MAX: usize = 10_000;
 pub const IDEMPOTENCY_ALL_KEYS_MAX: usize = 100_000;
