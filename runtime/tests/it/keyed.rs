@@ -87,10 +87,10 @@ fn a_client_that_does_not_come_back_ends_its_run_a_while_later() {
     let id = list(&server, "?status=running")["runs"][0]["id"].clone();
     assert!(read_until(&mut second, "event: log").contains("idempotency-replayed: true"));
     drop(first);
-    std::thread::sleep(Duration::from_millis(10_500));
+    std::thread::sleep(Duration::from_millis(2_600));
     assert_eq!(server.look(&id).json()["status"], "running", "somebody waits for it");
     drop(second);
-    std::thread::sleep(Duration::from_millis(8_000));
+    std::thread::sleep(Duration::from_millis(1_000));
     assert_eq!(server.look(&id).json()["status"], "running", "it waits for somebody");
     assert_eq!(server.until(&id, "cancelled")["error"]["message"], "the client went away");
     assert_eq!(keyed(&server, "k", &body).json()["status"], "cancelled");
