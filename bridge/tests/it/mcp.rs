@@ -171,7 +171,8 @@ fn a_server_that_is_away_fails_its_calls_and_nothing_else() {
             kind == Kind::Tool && message.starts_with(&format!("t: no reply of the MCP server {}: ", server.url())),
             "{message}"
         );
-        assert!(message.contains("the connection; it is tried again within"), "{message}");
+        // How much of it was there when the connection ended is a matter of the moment.
+        assert!(message.contains("the connection") && message.contains("; it is tried again within"), "{message}");
         server.is_away(false);
         // It comes back, with its tools, without anybody's help.
         let began = Instant::now();
